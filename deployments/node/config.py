@@ -1,0 +1,114 @@
+"""What one machine knows about itself: `node.json`, written by provisioning, read by every verb.
+
+JSON and stdlib only: the verbs that run every second must not pay for a YAML parser.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Mapping
+
+from .errors import BadInput
+
+DEFAULT_FILE = "~/.dualjoe/node.json"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """How this machine reaches another one to pull from it (paths are on this machine)."""
+
+    address: str
+    port: int
+    user: str
+    key: Path
+    known_hosts: Path
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """One machine: its name, folders, gateway and peers.
+
+    `state` survives a power cut (record, stores); `run` does not (it is a tmpfs, or is deleted by
+    the demo's power cut). `supervisor` is "systemd" (a user unit runs the gateway) or "process"
+    (this program starts it; the loopback demo). `sources` are T440's containers by name.
+    `patterns` say which files of a workspace are memory. Seconds everywhere.
+    """
+
+    name: str
+    home: Path
+    state: Path
+    run: Path
+    boot_id_file: Path = Path("/proc/sys/kernel/random/boot_id")
+    supervisor: str = "systemd"
+    openclaw: tuple[str, ...] = ("openclaw",)
+    openclaw_home: Path = Path("~/.openclaw")
+    gateway_unit: str = "openclaw-gateway.service"
+    gateway_port: int = 18789
+    stop_seconds: float = 5.0
+    start_seconds: float = 30.0
+    probe_seconds: float = 3.0
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+    sources: Mapping[str, Path] = field(default_factory=dict)
+    patterns: tuple[str, ...] = ()
+
+    @property
+    def stores(self) -> Path:
+        """The folder of all stores of this machine: `memory`, `backup/<source>`."""
+        return self.state / "stores"
+
+    def boot_id(self) -> str:
+        """The kernel's name of this boot (the demo injects a file of its own)."""
+        return self.boot_id_file.read_text().strip()
+
+
+def load_config(file: str | os.PathLike[str] | None = None) -> NodeConfig:
+    """Read node.json from `file`, `$DUALJOE_NODE` or ~/.dualjoe/node.json.
+
+    Raises BadInput when it is missing, is not JSON, or has a field that is unknown or absent.
+    """
+    path = Path(file or os.environ.get("DUALJOE_NODE") or DEFAULT_FILE).expanduser()
+    try:
+        raw = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise BadInput(f"{path} is missing", "run the provisioning for this machine") from None
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read: {error}") from None
+    if not isinstance(raw, dict):
+        raise BadInput(f"{path} must hold one JSON object")
+    return parse_config(raw, str(path))
+
+
+_PATHS = ("home", "state", "run", "boot_id_file", "openclaw_home")
+
+
+def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
+    """One JSON object -> NodeConfig; unknown or missing fields are refused by name."""
+    values = dict(raw)
+    try:
+        for key in _PATHS:
+            if key in values:
+                values[key] = Path(values[key]).expanduser()
+        for key in ("openclaw", "patterns"):
+            if key in values:
+                values[key] = tuple(values[key])
+        values["sources"] = {n: Path(p).expanduser() for n, p in values.get("sources", {}).items()}
+        values["peers"] = {n: _parse_peer(p) for n, p in values.get("peers", {}).items()}
+        config = NodeConfig(**values)
+    except (TypeError, AttributeError, KeyError) as error:
+        raise BadInput(f"{where}: {error}") from None
+    if config.supervisor not in ("systemd", "process"):
+        raise BadInput(f'{where}: supervisor is "{config.supervisor}", not systemd or process')
+    return config
+
+
+def _parse_peer(raw: dict[str, Any]) -> Peer:
+    return Peer(
+        address=str(raw["address"]),
+        port=int(raw["port"]),
+        user=str(raw["user"]),
+        key=Path(raw["key"]).expanduser(),
+        known_hosts=Path(raw["known_hosts"]).expanduser(),
+    )

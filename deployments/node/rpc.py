@@ -1,0 +1,106 @@
+"""`joe.pyz rpc`: the one door through which T440 reaches this machine.
+
+The forced command of T440's key. The words of the request are the verb, standard input is one JSON
+object of at most 1 MiB, standard output is one line of JSON. Exit codes: 0 done, 1 refused or
+failed, 2 not a request that this program knows (nothing was done).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shlex
+import sys
+from typing import Any, Sequence, TextIO
+
+from .config import NodeConfig, load_config
+from .errors import BadInput, NodeError
+
+MAX_INPUT_BYTES = 1 << 20
+
+# verb -> module whose function `<verb with underscores>(config, params)` answers it.
+# A module is imported only for its own verb: a start of the program costs milliseconds that way.
+VERBS = {
+    "observe": "observe",
+    "permit": "permit",
+    "gateway start": "gateway",
+    "gateway stop": "gateway",
+    "gateway kill": "gateway",
+    "record read": "record",
+    "record write": "record",
+    "memory list": "memory",
+    "memory base": "memory",
+    "store pull": "store",
+    "store fetch": "store",
+    "store validate": "store",
+    "store publish": "store",
+    "store apply": "apply",
+    "store list": "store",
+    "store stage": "stage",
+}
+
+
+def answer(config: NodeConfig, verb: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Run one verb and return its answer.
+
+    Raises BadInput for an unknown verb, and whatever NodeError the verb raises.
+    """
+    module = VERBS.get(verb)
+    if module is None:
+        raise BadInput(f"unknown verb {verb[:80]!r}", "the verbs are: " + ", ".join(sorted(VERBS)))
+    function = getattr(importlib.import_module("." + module, __package__), verb.replace(" ", "_"))
+    result: dict[str, Any] = function(config, params)
+    return result
+
+
+def read_params(stream: TextIO) -> dict[str, Any]:
+    """Standard input -> the parameters. Nothing at all means no parameters.
+
+    Raises BadInput for more than 1 MiB, for text that is not JSON, and for JSON that is no object.
+    """
+    data = stream.buffer.read(MAX_INPUT_BYTES + 1) if not stream.isatty() else b""
+    if len(data) > MAX_INPUT_BYTES:
+        raise BadInput(f"input of more than {MAX_INPUT_BYTES} bytes")
+    if not data.strip():
+        return {}
+    try:
+        params = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"input is not JSON: {error}") from None
+    if not isinstance(params, dict):
+        raise BadInput("input must be one JSON object")
+    return params
+
+
+def reply(stream: TextIO, result: dict[str, Any]) -> None:
+    """Write one line of JSON."""
+    stream.write(json.dumps(result, separators=(",", ":"), sort_keys=True) + "\n")
+    stream.flush()
+
+
+def rpc(words: Sequence[str]) -> int:
+    """One request, one line, one exit code; an unexpected error is an answer as well."""
+    try:
+        params = read_params(sys.stdin)
+        reply(sys.stdout, answer(load_config(), " ".join(words), params))
+    except NodeError as error:
+        reply(sys.stdout, {"error": error.kind, "message": error.message, "remedy": error.remedy})
+        return error.exit_code
+    except Exception as error:  # the caller must get JSON, whatever went wrong here
+        reply(sys.stdout, {"error": "failed", "message": f"{type(error).__name__}: {error}"})
+        return 1
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`joe.pyz rpc`, `joe.pyz export` (forced commands), or `joe.pyz VERB...` by hand."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["rpc"]:
+        try:
+            return rpc(shlex.split(os.environ.get("SSH_ORIGINAL_COMMAND", "")))
+        except ValueError:
+            return rpc(["?"])
+    if words == ["export"]:
+        return int(importlib.import_module(".export", __package__).export(load_config()))
+    return rpc(words)
