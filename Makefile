@@ -1,0 +1,36 @@
+# make, or make help, lists what there is.
+SPEED ?= 10
+N ?= 100000
+python := .venv/bin/python
+
+.PHONY: help setup demo test lint joe.pyz lock clean soak-terms
+
+help:  ## this list
+	@sed -n 's/^\([a-z.-]*\):.*## /  make \1 \t/p' Makefile | expand -t 24
+
+setup:  ## Debian packages, .venv and the pinned requirements; the others do it by themselves
+	@deployments/setup.sh
+
+demo: setup  ## the three machines on loopback with a real Prefect: a failure, a failover, a failback (SPEED=10)
+	@$(python) -m deployments.demo --speed $(SPEED)
+
+test: lint  ## ruff, mypy --strict, and every test in a random order whose seed is printed
+	@echo "test: pytest, in a random order; for the same one again add the --randomly-seed=... printed below"
+	@$(python) -m pytest
+
+lint: setup  ## ruff and mypy --strict
+	@echo "lint: ruff" && $(python) -m ruff check --quiet .
+	@echo "lint: mypy --strict" && $(python) -m mypy --strict
+
+joe.pyz: setup  ## the one file that runs on every machine
+	@$(python) -m deployments.build_node $@
+
+soak-terms: setup  ## N random fault schedules against the term protocol (N=100000)
+	@$(python) -m tests.node.term_sim --schedules $(N)
+
+lock:  ## renew requirements.lock
+	@deployments/setup.sh lock
+
+clean:  ## remove what the others made here
+	rm -rf .venv .demo joe.pyz build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
