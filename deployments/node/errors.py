@@ -1,9 +1,9 @@
 """What can go wrong on a node.
 
 NodeError
-├── BadInput   the caller asked for something that does not exist or is malformed; nothing was done
+├── BadInput   asked for what does not exist or is malformed; nothing was done
 ├── Refused    a guard said no; nothing was changed
-└── Failed     the work was tried and did not succeed; what is known about the state is in the message
+└── Failed     tried without success; the message says what is known about the state
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ import json
 import os
 import shlex
 import sys
-from typing import Any, Sequence, TextIO
+from collections.abc import Sequence
+from typing import Any, TextIO
 
 from .config import NodeConfig, load_config
 from .errors import BadInput, NodeError

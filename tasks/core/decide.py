@@ -1,0 +1,173 @@
+"""What one check does: a table, first row that fits wins, and every row says why.
+
+Nothing here reads a clock, a disk or a network: the same situation gives the same decision.
+Reasons are sentences that stand alone in a list of runs.
+"""
+
+from __future__ import annotations
+
+from tasks.core import situation as d
+from tasks.core.situation import Decision, Kind, Level, Row, Situation
+from tasks.core.state import Health, Observation, Standing
+
+ANY = frozenset(Standing)
+SERVING = frozenset({Standing.SERVING})
+REACHED = frozenset({Standing.SERVING, Standing.UNWELL, Standing.IDLE})
+NOT_WELL = frozenset({Standing.UNWELL, Standing.IDLE})
+QUIET = frozenset({Standing.QUIET})
+SILENT = frozenset({Standing.SILENT})
+ESTRANGED = frozenset({Standing.ESTRANGED})
+
+
+def trouble(seen: Observation) -> str:
+    """What is wrong with a gateway on a node that answers, in words."""
+    if seen.gateway_runs is False:
+        return "its gateway is not running"
+    if seen.healthz is Health.TIMEOUT:
+        return "its gateway hangs: port open, no answer"
+    if seen.healthz is Health.WRONG_BODY:
+        return "something else answers on its gateway's port"
+    return "its gateway runs but does not answer"
+
+
+def _newer(s: Situation) -> str:
+    new = d.newest_record(s)
+    return f"Adopt the newer record: epoch {new.epoch} for {new.holder}"
+
+
+def _fence(s: Situation) -> str:
+    both = "Two nodes serve" if s.standing(s.holder) is Standing.SERVING else "A stray gateway runs"
+    return f"{both}: kill the gateway on {s.other.node}, the record names {s.holder.node}"
+
+
+def _serves(s: Situation) -> str:
+    return f"{s.holder.node} serves"
+
+
+def _serves_alone(s: Situation) -> str:
+    return f"{s.holder.node} serves, but nobody could take over: {_why_not(s)}"
+
+
+def _why_not(s: Situation) -> str:
+    return d.why_not_promotable(s, s.other)
+
+
+def _latched(s: Situation) -> str:
+    node, latch = s.holder.node, _latch(s)
+    return f"{node} serves; two failovers within {latch}: no failback until acknowledged"
+
+
+def _latch(s: Situation) -> str:
+    return d.age(s.site.times.latch_seconds)
+
+
+def _by_hand(s: Situation) -> str:
+    return f"{s.holder.node} serves; failback to {s.other.node} is by hand"
+
+
+def _soon(s: Situation) -> str:
+    left = s.site.times.failback_after_seconds - d.preferred_well_seconds(s)
+    return f"{s.holder.node} serves; failback to {s.other.node} in {d.age(max(left, 0))}"
+
+
+def _failback(s: Situation) -> str:
+    well = d.age(d.preferred_well_seconds(s))
+    return f"Failback to {s.other.node}: well for {well}"
+
+
+def _cannot_tell(s: Situation) -> str:
+    word = d.unreachable_word(s, s.other)
+    return f"{_sick(s)}, and cannot be started: {s.other.node} is {word} and may serve"
+
+
+def _sick(s: Situation) -> str:
+    return f"{s.holder.node} does not serve, {trouble(s.holder)}"
+
+
+def _after_boot(s: Situation) -> str:
+    return f"Start {s.holder.node}: it answers, nothing runs there, the record names it"
+
+
+def _grace(s: Situation) -> str:
+    return f"{_sick(s)}: left alone for {d.age(s.site.times.restart_grace_seconds)}"
+
+
+def _restart(s: Situation) -> str:
+    since = s.history.unwell_since
+    unwell = s.now.boot - since if since is not None else 0.0
+    return f"Restart {s.holder.node} in place: {trouble(s.holder)} for {d.age(unwell)}"
+
+
+def _wait(s: Situation) -> str:
+    watch = d.age(s.site.times.restart_watch_seconds)
+    return f"{s.holder.node} was restarted: up to {watch} to serve"
+
+
+def _nobody(s: Situation) -> str:
+    return f"Nobody serves: {_lost(s)}; {_why_not(s)}"
+
+
+def _no_third(s: Situation) -> str:
+    return f"Nobody serves: {_lost(s)}; no third failover within {_latch(s)}, acknowledge to go on"
+
+
+def _lost(s: Situation) -> str:
+    seen = s.holder
+    if s.standing(seen) is Standing.SILENT:
+        return f"{seen.node} silent for {d.age(seen.silent_seconds)}, heard by nobody"
+    return f"{seen.node} answers but {trouble(seen)}"
+
+
+def _failover(s: Situation) -> str:
+    return f"Failover to {s.other.node}: {_lost(s)}"
+
+
+def _quiet(s: Situation) -> str:
+    return f"{s.holder.node} silent for {d.age(s.holder.silent_seconds)}: look again"
+
+
+def _other_quiet(s: Situation) -> str:
+    return f"{s.other.node} silent for {d.age(s.other.silent_seconds)}: look again"
+
+
+def _estranged(s: Situation) -> str:
+    return f"No move: {s.holder.node} is {d.unreachable_word(s, s.holder)}: {s.holder.detail}"
+
+
+def all_of(*guards: d.Guard) -> d.Guard:
+    return lambda s: all(guard(s) for guard in guards)
+
+
+OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
+
+TABLE: tuple[Row, ...] = (
+    Row(ANY, d.newer_record_seen, Kind.ADOPT, WARN, _newer),
+    Row(REACHED, d.other_runs_a_gateway, Kind.FENCE, CRITICAL, _fence, to_other=True),
+    # serving: look at the other node, and perhaps go home
+    Row(SERVING, d.other_quiet, Kind.LOOK_AGAIN, OK, _other_quiet),
+    Row(SERVING, d.other_not_promotable, Kind.NOTHING, WARN, _serves_alone),
+    Row(SERVING, d.holder_preferred, Kind.NOTHING, OK, _serves),
+    Row(SERVING, d.latched, Kind.NOTHING, WARN, _latched),
+    Row(SERVING, d.failback_by_hand, Kind.NOTHING, OK, _by_hand),
+    Row(SERVING, d.preferred_not_well_long_enough, Kind.NOTHING, OK, _soon),
+    Row(SERVING, d.always, Kind.FAILBACK, OK, _failback, to_other=True),
+    # answers, but its gateway does not
+    Row(NOT_WELL, d.other_quiet, Kind.LOOK_AGAIN, WARN, _other_quiet),
+    Row(NOT_WELL, d.other_unknown, Kind.NOTHING, CRITICAL, _cannot_tell),
+    Row(NOT_WELL, all_of(d.never_started, d.not_restarted), Kind.RESTART, WARN, _after_boot),
+    Row(NOT_WELL, d.in_restart_grace, Kind.NOTHING, WARN, _grace),
+    Row(NOT_WELL, d.not_restarted, Kind.RESTART, WARN, _restart),
+    Row(NOT_WELL, d.restart_may_still_work, Kind.NOTHING, WARN, _wait),
+    # does not answer
+    Row(QUIET, d.always, Kind.LOOK_AGAIN, WARN, _quiet),
+    Row(ESTRANGED, d.always, Kind.NOTHING, CRITICAL, _estranged),
+    # gone: the other node, if it can
+    Row(SILENT | NOT_WELL, d.other_not_promotable, Kind.NOTHING, CRITICAL, _nobody),
+    Row(SILENT | NOT_WELL, d.two_failovers_already, Kind.NOTHING, CRITICAL, _no_third),
+    Row(SILENT | NOT_WELL, d.always, Kind.FAILOVER, CRITICAL, _failover, to_other=True),
+)
+
+
+def decide(situation: Situation) -> Decision:
+    """The decision of the first row of the table that fits; the table covers every situation."""
+    return next(row for row in TABLE if row.fits(situation)).decision(situation)

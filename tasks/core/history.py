@@ -1,0 +1,74 @@
+"""What a check leaves for the next one, and when a person is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tasks.core.situation import Decision, Kind, Level, Situation, recent_failovers
+from tasks.core.state import History, Moment, Standing
+
+# Standings in which a node could serve or be promoted.
+WELL = (Standing.SERVING, Standing.IDLE)
+NOT_WELL = (Standing.UNWELL, Standing.IDLE)
+
+
+def after_boot(history: History, boot_id: str) -> History:
+    """Ages of another boot mean nothing on this boot's clock; failovers and the latch stay."""
+    if history.boot_id == boot_id:
+        return history
+    return replace(
+        history, boot_id=boot_id, unwell_since=None, restarted_at=None, preferred_well_since=None
+    )
+
+
+def remember(s: Situation) -> History:
+    """The history with what this observation adds; call it before `decide`."""
+    holder = s.standing(s.holder)
+    preferred = s.standing(s.observations[s.site.preferred])
+    old = s.history
+    unwell = (old.unwell_since or s.now.boot) if holder in NOT_WELL else None
+    return replace(
+        old,
+        unwell_since=unwell,
+        restarted_at=None if holder is Standing.SERVING else old.restarted_at,
+        preferred_well_since=(
+            (old.preferred_well_since or s.now.boot) if preferred in WELL else None
+        ),
+    )
+
+
+def after_action(s: Situation, decision: Decision, *, moved: bool) -> History:
+    """The history after the decision was carried out (`moved`: a new record was written).
+
+    The second automatic failover within the latch time latches.
+    """
+    history = s.history
+    if decision.kind is Kind.RESTART:
+        history = replace(history, restarted_at=s.now.boot)
+    if moved:
+        history = replace(history, unwell_since=None, restarted_at=None)
+    if moved and decision.kind is Kind.FAILOVER:
+        recent = recent_failovers(s) + 1
+        latch = s.now.wall - s.site.times.latch_seconds
+        kept = tuple(at for at in history.failovers if at > latch)
+        history = replace(
+            history,
+            failovers=(*kept, s.now.wall),
+            latched=history.latched or recent >= 2,
+        )
+    return history
+
+
+def is_alert_due(history: History, decision: Decision, now: Moment, reminder: float) -> bool:
+    """One alert a change of level, one a move or restart, and a reminder while it is critical."""
+    if decision.kind not in (Kind.NOTHING, Kind.LOOK_AGAIN):
+        return True
+    if decision.level != history.level:
+        return True
+    return decision.level is Level.CRITICAL and now.wall - history.told_wall >= reminder
+
+
+def is_worse(before: str, after: Level) -> bool:
+    """Whether the pair went from a better level to a worse one."""
+    order = [level.value for level in Level]
+    return order.index(after.value) > order.index(before)

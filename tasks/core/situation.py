@@ -1,0 +1,211 @@
+"""What a decision may depend on, what it says, and the questions that the rows of the table ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tasks.core.site import Site
+from tasks.core.state import History, Moment, Observation, Record, Standing, standing
+
+
+class Kind(StrEnum):
+    """What is to be done."""
+
+    NOTHING = "nothing"
+    LOOK_AGAIN = "look again"
+    ADOPT = "adopt"
+    FENCE = "fence"
+    RESTART = "restart"
+    FAILOVER = "failover"
+    FAILBACK = "failback"
+
+
+class Level(StrEnum):
+    """How well the pair is: OK, WARN (Joe serves but something is missing), CRITICAL."""
+
+    OK = "ok"
+    WARN = "warn"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`reason` is one sentence: the log line, the alert and the run's name. `node` is whom it is
+    done to: the node to promote, restart or fence. `epoch` is that of the record afterwards.
+    """
+
+    kind: Kind
+    reason: str
+    epoch: int
+    node: str = ""
+    level: Level = Level.OK
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that a decision may depend on."""
+
+    site: Site
+    record: Record
+    observations: dict[str, Observation]
+    history: History
+    now: Moment
+
+    @property
+    def holder(self) -> Observation:
+        return self.observations[self.record.holder]
+
+    @property
+    def other(self) -> Observation:
+        return self.observations[self.site.other(self.record.holder)]
+
+    def standing(self, seen: Observation) -> Standing:
+        return standing(seen, self.site.times.silence_seconds)
+
+    @property
+    def next_epoch(self) -> int:
+        """One more than the highest epoch seen anywhere."""
+        return 1 + newest_record(self).epoch
+
+
+def newest_record(s: Situation) -> Record:
+    """The record of the highest epoch, T440's own first among equals."""
+    seen = [o.record for o in s.observations.values() if o.record is not None]
+    return max([s.record, *seen], key=lambda record: record.epoch)
+
+
+def why_not_promotable(s: Situation, node: Observation) -> str:
+    """Why `node` cannot take over now, "" when it can."""
+    limit = s.site.times.memory_limit_seconds
+    if node.gateway_runs is None:
+        return f"{node.node} is {unreachable_word(s, node)}"
+    if node.memory_age_seconds is None:
+        return f"{node.node} has no verified memory"
+    if node.memory_age_seconds > limit:
+        return (
+            f"the newest verified memory on {node.node} is {age(node.memory_age_seconds)} old,"
+            f" the limit is {age(limit)}"
+        )
+    return ""
+
+
+def unreachable_word(s: Situation, node: Observation) -> str:
+    if s.standing(node) is Standing.ESTRANGED:
+        return f"not the node we know ({node.ssh})"
+    return "unreachable" if node.silent_seconds else "not to be looked into"
+
+
+def age(seconds: float) -> str:
+    """Seconds for a reader: 14 s, 15 min, 26 h."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+def recent_failovers(s: Situation) -> int:
+    """Automatic failovers within the latch time; one from the future (clock stepped) counts."""
+    return sum(s.now.wall - at < s.site.times.latch_seconds for at in s.history.failovers)
+
+
+# --- guards: questions that a row asks beyond the two standings
+
+
+def newer_record_seen(s: Situation) -> bool:
+    return newest_record(s).epoch > s.record.epoch
+
+
+def other_runs_a_gateway(s: Situation) -> bool:
+    return s.other.gateway_runs is True
+
+
+def other_unknown(s: Situation) -> bool:
+    return s.standing(s.other) is Standing.ESTRANGED
+
+
+def other_quiet(s: Situation) -> bool:
+    return s.standing(s.other) is Standing.QUIET
+
+
+def other_not_promotable(s: Situation) -> bool:
+    return bool(why_not_promotable(s, s.other))
+
+
+def holder_preferred(s: Situation) -> bool:
+    return s.record.holder == s.site.preferred
+
+
+def never_started(s: Situation) -> bool:
+    """Nothing runs there and T440 has not let it start in this boot: a boot, not a crash."""
+    return s.standing(s.holder) is Standing.IDLE and not s.holder.permitted
+
+
+def not_restarted(s: Situation) -> bool:
+    return s.history.restarted_at is None
+
+
+def in_restart_grace(s: Situation) -> bool:
+    since = s.history.unwell_since
+    if not not_restarted(s):
+        return False
+    return since is None or s.now.boot - since < s.site.times.restart_grace_seconds
+
+
+def restart_may_still_work(s: Situation) -> bool:
+    at = s.history.restarted_at
+    return at is not None and s.now.boot - at < s.site.times.restart_watch_seconds
+
+
+def latched(s: Situation) -> bool:
+    return s.history.latched
+
+
+def two_failovers_already(s: Situation) -> bool:
+    return recent_failovers(s) >= 2
+
+
+def failback_by_hand(s: Situation) -> bool:
+    return s.site.failback == "manual"
+
+
+def preferred_not_well_long_enough(s: Situation) -> bool:
+    return preferred_well_seconds(s) < s.site.times.failback_after_seconds
+
+
+def preferred_well_seconds(s: Situation) -> float:
+    since = s.history.preferred_well_since
+    return 0.0 if since is None else s.now.boot - since
+
+
+def always(s: Situation) -> bool:
+    return True
+
+
+Guard = Callable[[Situation], bool]
+Reason = Callable[[Situation], str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Holder's standings, a guard, what is done, to whom, how bad it is, and the reason."""
+
+    holder: frozenset[Standing]
+    guard: Guard
+    kind: Kind
+    level: Level
+    reason: Reason
+    to_other: bool = False
+
+    def fits(self, s: Situation) -> bool:
+        return s.standing(s.holder) in self.holder and self.guard(s)
+
+    def decision(self, s: Situation) -> Decision:
+        moves = self.kind in (Kind.FAILOVER, Kind.FAILBACK)
+        return Decision(
+            kind=self.kind,
+            reason=self.reason(s),
+            epoch=s.next_epoch if moves else s.record.epoch,
+            node=s.other.node if self.to_other else s.holder.node,
+            level=self.level,
+        )

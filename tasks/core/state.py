@@ -1,0 +1,107 @@
+"""What T440 knows: the record, what it saw of each node, and what it remembers between checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """The node that may serve, and how many moves led there."""
+
+    epoch: int
+    holder: str
+
+
+class Moment(NamedTuple):
+    """`boot`: seconds since T440's boot (ages); `wall`: since 1970 (what outlives a boot)."""
+
+    boot: float
+    wall: float
+
+
+class Ssh(StrEnum):
+    """How the node's sshd answered. Unreachable is not down."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    KEY_MISMATCH = "key mismatch"
+    NO_ACCESS = "no access"
+
+
+class Health(StrEnum):
+    """What the gateway's own /healthz said."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    WRONG_BODY = "wrong body"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look at one node; independent signals, none of which moves Joe alone.
+
+    `silent_seconds`: since the first failed probe of this check, 0 when ssh answered.
+    `gateway_runs`: a process of it is left or its port is open; None when ssh did not answer.
+    `memory_age_seconds`: age of the newest verified memory there, None when there is none.
+    `detail`: what the transport said when ssh was not OK, or why the node's own word is missing.
+    """
+
+    node: str
+    ssh: Ssh
+    healthz: Health = Health.UNKNOWN
+    ready: bool | None = None
+    gateway_runs: bool | None = None
+    permitted: bool | None = None
+    record: Record | None = None
+    boot_id: str = ""
+    memory_age_seconds: float | None = None
+    silent_seconds: float = 0.0
+    detail: str = ""
+
+
+class Standing(StrEnum):
+    """A node's state, derived from the signals of one observation."""
+
+    SERVING = "serving"  # /healthz is ok
+    UNWELL = "unwell"  # ssh ok, a gateway is there, /healthz is not ok
+    IDLE = "idle"  # ssh ok, no gateway runs
+    ESTRANGED = "estranged"  # something answers, but not as the node we know
+    QUIET = "quiet"  # no ssh for less than H
+    SILENT = "silent"  # no ssh for H or longer
+
+
+def standing(seen: Observation, silence_seconds: float) -> Standing:
+    """Observation -> Standing. A gateway whose process runs but does not answer is not serving."""
+    if seen.ssh in (Ssh.KEY_MISMATCH, Ssh.NO_ACCESS):
+        return Standing.ESTRANGED
+    if seen.ssh is not Ssh.OK:
+        silent = seen.silent_seconds >= silence_seconds
+        return Standing.SILENT if silent else Standing.QUIET
+    if seen.healthz is Health.OK:
+        return Standing.SERVING
+    # the node's own word missing is no proof that nothing runs there
+    return Standing.IDLE if seen.gateway_runs is False else Standing.UNWELL
+
+
+@dataclass(frozen=True)
+class History:
+    """What one check leaves for the next.
+
+    `_since` and `_at` are T440's boot clock and are forgotten at a boot (`boot_id`); `failovers`
+    (wall clock, automatic ones only) and `latched` are not. `level` and `told_wall` are the last
+    alert: its level, and when it was told (wall clock).
+    """
+
+    boot_id: str = ""
+    unwell_since: float | None = None
+    restarted_at: float | None = None
+    preferred_well_since: float | None = None
+    failovers: tuple[float, ...] = ()
+    latched: bool = False
+    level: str = "ok"
+    told_wall: float = 0.0
