@@ -10,7 +10,9 @@ fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 choose_python() {
-    for candidate in "${PYTHON:-/usr/bin/python3}" python3 python3.13 python3.12 python3.11; do
+    # A choice once made stays: a later make without PYTHON must not build everything anew.
+    earlier=$(sed -n 's/^executable = //p' .venv/pyvenv.cfg 2>/dev/null) || true
+    for candidate in "${PYTHON:-${earlier:-/usr/bin/python3}}" /usr/bin/python3 python3 python3.13 python3.12 python3.11; do
         if is_new_enough "$candidate"; then
             command -v "$candidate"
             return
@@ -39,13 +41,18 @@ install_packages() {
     else
         fail "missing:$packages, and neither root nor sudo is at hand." "$remedy"
     fi
+    log=$(mktemp)
     say "installing Debian packages:$packages${as_root:+ (with sudo)}"
     # The lock's descriptor is closed for apt: a daemon that it starts would hold the lock for ever.
     # shellcheck disable=SC2086  # both are lists of words
     { $as_root apt-get update -qq &&
       $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
-    } >.setup.log 2>&1 9<&- </dev/null || { tail -n 20 .setup.log >&2; fail "apt-get failed (its last lines are above)." "$remedy"; }
-    rm -f .setup.log
+    } >"$log" 2>&1 9<&- </dev/null || {
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        fail "apt-get failed (its last lines are above)." "$remedy"
+    }
+    rm -f "$log"
 }
 
 make_venv() {
@@ -58,8 +65,8 @@ make_venv() {
     say "making .venv with $("$python" -V) and the pinned requirements (about a minute)"
     rm -rf .venv
     "$python" -m venv .venv
-    # --no-deps: the lock is complete, which pip check then proves.
-    { .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+    # --no-deps: the lock is complete, which pip check then proves. Errors alone are shown.
+    { .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
         -r requirements.lock && .venv/bin/python -m pip check --quiet; } ||
         fail "the pinned requirements could not be installed." "Remedy: look at the lines above (network, disk space) and run it again."
     printf '%s\n' "$wanted" >.venv/.made-from
@@ -70,7 +77,7 @@ renew_lock() {
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     "$python" -m venv "$folder/venv"
-    "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+    "$folder/venv/bin/python" -m pip install -qq --disable-pip-version-check uv
     # No configuration and no index of this machine: the hashes must be those that everyone gets.
     # Universal: markers for each Python from 3.11.0 on instead of the answer for this one.
     # --upgrade: what stands in the file is not a reason to keep it.
