@@ -28,7 +28,7 @@ def pick_ports() -> Ports:
     limits = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     highest = max(min(int(limits[0]), 32768), 11000)
     free: list[int] = []
-    for port in random.sample(range(10000, highest), highest - 10000):
+    for port in random.SystemRandom().sample(range(10000, highest), highest - 10000):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0 and _can_bind(port):
                 free.append(port)

@@ -87,9 +87,10 @@ def port_is_open(port: int) -> bool:
 
 def ensure_privilege_folder() -> None:
     """Make /run/sshd when root's sshd would miss it, and leave our mark in it."""
-    if os.geteuid() == 0 and not PRIVILEGE_FOLDER.exists():
-        PRIVILEGE_FOLDER.mkdir(mode=0o755)
-        MADE_BY_US.touch()
+    if os.geteuid() == 0:
+        with contextlib.suppress(FileExistsError):
+            PRIVILEGE_FOLDER.mkdir(mode=0o755)
+            MADE_BY_US.touch()
 
 
 def remove_privilege_folder() -> bool:

@@ -18,6 +18,11 @@ FRESH_WORKSPACE = {
     "SOUL.md": "# SOUL\n\nBe kind, be brief, keep promises.\n",
     "USER.md": "# USER\n\n<!-- observed: 2026-11-01 | status: active -->\nPrefers short answers.\n",
 }
+# Older notes, so that a day's work changes only some of the files.
+FRESH_WORKSPACE |= {
+    f"memory/2026-10-{day:02d}.md": f"# 2026-10-{day:02d}\n\n- A quiet day, number {day}.\n"
+    for day in range(1, 17)
+}
 UNIT = """\
 [Unit]
 Description=OpenClaw Gateway (stand-in)
@@ -54,7 +59,7 @@ def install(home: Path, port: int, telegram_url: str, **settings: Any) -> Path:
     (state / "stand-in.json").write_text(json.dumps(settings, indent=2) + "\n")
     for agent in AGENTS:
         folder = workspace(home, agent)
-        folder.mkdir(exist_ok=True)
+        (folder / "memory").mkdir(parents=True, exist_ok=True)
         for name, text in FRESH_WORKSPACE.items():
             (folder / name).write_text(text)
     program = write_launcher(home / "bin" / "openclaw", "deployments.demo.openclaw.cli")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def load_settings() -> Settings:
 
 
 def load_config(settings: Settings) -> dict[str, Any]:
-    """openclaw.json as an object. Plain JSON: what the demo writes.
+    """openclaw.json as an object: JSON, or JSON5 as far as line comments and trailing commas.
 
     Raises ConfigMissing and ConfigInvalid.
     """
@@ -88,7 +89,7 @@ def load_config(settings: Settings) -> dict[str, Any]:
     except OSError:
         raise ConfigMissing from None
     try:
-        config = json.loads(text)
+        config = _parse(text)
     except ValueError as error:
         place = f"{getattr(error, 'lineno', 1)}:{getattr(error, 'colno', 1)}"
         reason = f"SyntaxError: JSON5: invalid end of input at {place}"
@@ -96,6 +97,14 @@ def load_config(settings: Settings) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ConfigInvalid("<root>: expected an object")
     return config
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        bare = re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
+        return json.loads(re.sub(r",(\s*[}\]])", r"\1", bare))
 
 
 def gateway_port(settings: Settings) -> int:
