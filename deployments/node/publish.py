@@ -1,0 +1,227 @@
+"""`store publish`: what was pulled becomes the newest snapshot, or is refused with the reasons."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from . import params as p
+from .config import NodeConfig
+from .durable import write_json
+from .errors import BadInput, Failed, Refused
+from .manifest import (
+    Files,
+    differing,
+    hash_file,
+    read_manifest,
+    root_hash,
+    size_of,
+    take_files,
+    write_manifest,
+)
+from .memory import patterns_of
+from .prune import prune
+from .pull import PEER_MANIFEST, PULLED
+from .refuse import Limits, Verdict, judge
+from .shelf import (
+    Shelf,
+    current_id,
+    discard,
+    ensure_farm,
+    lock,
+    make_id,
+    open_shelf,
+    put_in_place,
+    read_json,
+    reject,
+    set_current,
+)
+from .validate import check_tree
+
+VERIFIED = "verified.json"
+KNOWN_BAD = "known-bad.json"
+MODE_BITS = 0o777
+
+
+def store_publish(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
+    """{"store", "origin": machine, "epoch": int, "tier": text, "accept"?: reason, "rejected"?: id}
+    -> {"id", "unchanged": bool, "files", "bytes", "held": {path: why}, "bad": {path: why},
+    "pruned": [id], "seconds"}.
+
+    Content equal to the current snapshot publishes nothing and refreshes its age. `held` files
+    stayed at their last good version; `bad` ones have no good version and are kept as they came.
+    With `accept` the guard's reasons are written into the manifest instead of refusing, and the
+    content is taken as it is; with `rejected` it is that refused content that is published.
+    Raises Refused with the reasons (what was pulled goes to .rejected/<id>, named in the message),
+    Failed when nothing complete was pulled.
+    """
+    store, origin, epoch = p.store(params), p.name(params, "origin"), p.integer(params, "epoch")
+    tier, accept = p.text(params, "tier"), p.text(params, "accept")
+    rejected = p.optional_snapshot(params, "rejected")
+    if rejected and not accept:
+        raise BadInput("to publish what was rejected, say why in accept")
+    shelf, started = open_shelf(config, store), time.monotonic()
+    with lock(shelf):
+        if rejected:
+            _bring_back(shelf, rejected)
+        pulled = read_json(shelf.incoming / PULLED)
+        if not pulled:
+            raise Failed(f"{store}: nothing complete was pulled", "run store pull first")
+        draft = _Draft(config, shelf, origin, epoch)
+        result = draft.publish(accept, {"tier": tier, "skipped": pulled.get("skipped", [])})
+        result["pruned"] = prune(shelf)
+        ensure_farm(shelf)  # now, off the path of the next pull
+    return {**result, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _bring_back(shelf: Shelf, rejected: str) -> None:
+    if not (shelf.rejected / rejected / "tree").is_dir():
+        raise BadInput(f"{shelf.store} has rejected no {rejected} (only the newest are kept)")
+    discard(shelf, shelf.incoming)
+    os.rename(shelf.rejected / rejected, shelf.incoming)
+
+
+class _Draft:
+    """The pulled tree beside the snapshot that it would replace."""
+
+    def __init__(self, config: NodeConfig, shelf: Shelf, origin: str, epoch: int) -> None:
+        self.shelf, self.origin, self.epoch = shelf, origin, epoch
+        self.memory = shelf.store == "memory"
+        self.parent = current_id(shelf)
+        self.base: dict[str, Any] = {"files": {}}
+        if self.parent:
+            self.base = read_manifest(shelf.snaps / self.parent / "manifest.json")
+        patterns = patterns_of(config)
+        self.required = tuple(one for one in patterns if not set(one) & set("!*/"))
+        _remove_partials(shelf.tree)
+        # Memory is small and is hashed whole each time, which finds rot as well.
+        known = {} if self.memory or not self.parent else self.base["files"]
+        self.files = take_files(shelf.tree, known, self._base_tree())
+        self.bad = (
+            {path: str(problem) for path, problem in check_tree(shelf.tree).items()}
+            if self.memory
+            else {}
+        )
+
+    def _base_tree(self) -> Path:
+        return self.shelf.snaps / str(self.parent) / "tree"
+
+    def publish(self, accept: str, extra: dict[str, Any]) -> dict[str, Any]:
+        """Judge, then publish or refuse."""
+        snapshot = make_id(time.time())
+        verdict = self._judge()
+        reasons = self._peer_reasons() + list(verdict.reasons)
+        if reasons and not accept:
+            self._refuse(snapshot, reasons)
+        held = {} if accept else verdict.held
+        for path in held:
+            self._hold(path)
+        bad = {path: why for path, why in self.bad.items() if path not in held}
+        result = {"held": held, "bad": bad, "files": len(self.files)}
+        result["bytes"] = size_of(self.files)
+        if self._is_unchanged():
+            # One pull refreshes the age once: what is published again must be looked at again.
+            (self.shelf.incoming / PULLED).unlink()
+            self._stamp(str(self.parent))
+            return {**result, "id": self.parent, "unchanged": True}
+        document = {
+            **extra,
+            "id": snapshot,
+            "parent": self.parent,
+            "origin": self.origin,
+            "epoch": self.epoch,
+            "time": time.time(),
+            "root": root_hash(self.files),
+            "files": self.files,
+            "held": dict(held),
+            "bad": bad,
+            "accepted": {"reason": accept, "instead_of": reasons} if reasons else None,
+        }
+        write_manifest(self.shelf.incoming / "manifest.json", document)
+        for name in (PULLED, PEER_MANIFEST, "refused.json"):
+            (self.shelf.incoming / name).unlink(missing_ok=True)
+        put_in_place(self.shelf, self.shelf.incoming, snapshot)
+        set_current(self.shelf, snapshot)
+        self._stamp(snapshot)
+        return {**result, "id": snapshot, "unchanged": False}
+
+    def _judge(self) -> Verdict:
+        return judge(
+            base=self.base["files"],
+            new=self.files,
+            bad=self.bad,
+            base_bad=self.base.get("bad", {}),
+            known_bad=read_json(self.shelf.folder / KNOWN_BAD).get("paths", []),
+            grown=self._grown(),
+            limits=Limits(memory=self.memory, required=self.required if self.memory else ()),
+        )
+
+    def _grown(self) -> set[str]:
+        """Changed files whose old content is the beginning of the new one: no rewrite."""
+        changed = differing(self.base["files"], self.files) if self.memory else []
+        return {path for path in changed if self._begins_as_before(path)}
+
+    def _begins_as_before(self, path: str) -> bool:
+        old, new = self.base["files"].get(path), self.files.get(path)
+        if not old or not new or new["size"] < old["size"]:
+            return False
+        return hash_file(self.shelf.tree / path, limit=old["size"]) == str(old["sha256"])
+
+    def _peer_reasons(self) -> list[str]:
+        """What came must be what the peer's manifest says; else it rotted there or on the way."""
+        file = self.shelf.incoming / PEER_MANIFEST
+        if not file.exists():
+            return []
+        wrong = differing(self.files, read_manifest(file)["files"])
+        if not wrong:
+            return []
+        names = ", ".join(wrong[:5]) + (" ..." if len(wrong) > 5 else "")
+        return [f"{len(wrong)} files are not what the peer's manifest says: {names}"]
+
+    def _refuse(self, snapshot: str, reasons: list[str]) -> None:
+        reject(self.shelf, snapshot, reasons)
+        # The next run may go on without these files: they are held at their last good version.
+        write_json(self.shelf.folder / KNOWN_BAD, {"paths": sorted(self.bad)})
+        ensure_farm(self.shelf)
+        raise Refused(
+            f"{self.shelf.store}: refused as {snapshot}: " + "; ".join(reasons),
+            f"the last good snapshot stays; to take it all the same: accept {snapshot}",
+        )
+
+    def _hold(self, path: str) -> None:
+        """Put the last good version back: a hard link, as in the farm."""
+        os.unlink(self.shelf.tree / path)
+        os.link(self._base_tree() / path, self.shelf.tree / path)
+        self.files[path] = self.base["files"][path]
+
+    def _is_unchanged(self) -> bool:
+        if not self.parent or self.base.get("origin") != self.origin:
+            return False
+        old: Files = self.base["files"]
+        if root_hash(self.files) != self.base.get("root"):
+            return False
+        return self.memory or all(
+            entry.get(key) == old[path].get(key)
+            for path, entry in self.files.items()
+            for key in ("mtime", "mode")
+        )
+
+    def _stamp(self, snapshot: str) -> None:
+        """The content of this snapshot was seen at the source and verified now."""
+        stamp = {"id": snapshot, "time": time.time(), "origin": self.origin, "epoch": self.epoch}
+        write_json(self.shelf.folder / VERIFIED, stamp)
+        if not self.bad:
+            (self.shelf.folder / KNOWN_BAD).unlink(missing_ok=True)
+
+
+def _remove_partials(tree: Path) -> None:
+    """What an interrupted rsync left for its resumption is no part of the source."""
+    for folder, names, _ in os.walk(tree):
+        if ".rsync-partial" in names:
+            names.remove(".rsync-partial")
+            partial = Path(folder) / ".rsync-partial"
+            for file in partial.iterdir():
+                file.unlink()
+            partial.rmdir()

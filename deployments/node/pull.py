@@ -1,0 +1,179 @@
+"""`store pull` and `store fetch`: what this machine takes from a peer."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import params as p
+from .config import NodeConfig
+from .durable import write_json
+from .errors import BadInput, Failed, Refused
+from .manifest import read_manifest, verify
+from .memory import patterns_of
+from .patterns import make_filters
+from .pins import DAY_SECONDS, pin
+from .shelf import Shelf, discard, ensure_farm, lock, open_shelf, put_in_place
+from .transfer import BACKUP, MEMORY, Link, Pass, connection, make_rsync, peer_of, run_rsync
+
+MAX_PASSES = 5
+PULLED = "pulled.json"
+PEER_MANIFEST = "peer-manifest.json"
+PIN_DAYS = 30
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
+_EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,300}")
+
+
+def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
+    """{"store", "peer", "parts": {folder in the tree: export path}, "memory"?: bool,
+    "check"?: export path of a manifest, "deadline_seconds"?: 1..21600, default 240}
+    -> {"files", "bytes", "changed", "passes", "settled", "skipped": [name], "seconds"}.
+
+    Fills .incoming; repeated until a pass changes nothing (at most 5: `settled` is false then).
+    With `check`, `store publish` compares what came with the peer's manifest. `skipped` are links
+    and special files of a memory. Raises Refused when there is no file at all (a source that is
+    unmounted or emptied), Failed with rsync's words; .incoming is kept then and resumed later.
+    """
+    store, parts = p.store(params), _parts(params)
+    memory = p.flag(params, "memory") or store == "memory"
+    seconds = p.seconds(params, "deadline_seconds", 240, 21600)
+    check = p.text(params, "check")
+    if check and not _EXPORT.fullmatch(check):
+        raise BadInput('"check" must be the export path of a manifest')
+    peer = peer_of(config, p.name(params, "peer"))
+    shelf, started = open_shelf(config, store), time.monotonic()
+    with lock(shelf) as descriptor, connection(config, peer) as link:
+        ensure_farm(shelf)
+        # Without this mark nothing in .incoming can be published: it is set when all has come.
+        (shelf.incoming / PULLED).unlink(missing_ok=True)
+        _remove_other_parts(shelf, parts)
+        options = (*MEMORY, *make_filters(patterns_of(config))) if memory else BACKUP
+        run = _Run(link, options, started + seconds, descriptor)
+        result = run.until_settled(shelf, parts)
+        if result["files"] == 0:
+            discard(shelf, shelf.incoming)
+            raise Refused(
+                f"{params['peer']} has no file to pull for {store}: is its source there?",
+                "look at the source; the last good snapshot stays",
+            )
+        if check:
+            run.file(check, shelf.incoming / PEER_MANIFEST)
+        write_json(shelf.incoming / PULLED, {"peer": params["peer"], "skipped": result["skipped"]})
+    return {**result, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _parts(params: dict[str, Any]) -> dict[str, str]:
+    parts = params.get("parts")
+    if not isinstance(parts, dict) or not parts or ("" in parts and len(parts) > 1):
+        raise BadInput('"parts" must name at least one folder, or be {"": export path}')
+    for folder, export in parts.items():
+        if (folder and not _PART.fullmatch(folder)) or not isinstance(export, str):
+            raise BadInput(f'"parts" has a malformed folder {folder!r}'[:200])
+        if not _EXPORT.fullmatch(export) or ".." in export:
+            raise BadInput(f'"parts" has a malformed export path {export!r}'[:200])
+    return parts
+
+
+def _remove_other_parts(shelf: Shelf, parts: Mapping[str, str]) -> None:
+    """An agent that is gone at the source must go from .incoming too; then the guard sees it."""
+    (shelf.incoming / PEER_MANIFEST).unlink(missing_ok=True)
+    if "" in parts:
+        return
+    for entry in list(os.scandir(shelf.tree)):
+        if entry.name not in parts:
+            discard(shelf, Path(entry.path))
+
+
+class _Run:
+    """One pull: the connection, options, deadline and lock that its rsync runs share."""
+
+    def __init__(self, link: Link, options: tuple[str, ...], deadline: float, lock: int) -> None:
+        self.link, self.options, self.deadline, self.lock = link, options, deadline, lock
+
+    def _rsync(self, export: str, target: Path, options: tuple[str, ...]) -> Pass:
+        left = max(1, int(self.deadline - time.monotonic()))
+        argv = make_rsync(self.link, export, target, options, left)
+        return run_rsync(argv, self.deadline, self.lock)
+
+    def file(self, export: str, target: Path) -> None:
+        """Pull one file."""
+        if self._rsync(export, target, ("-t",)).vanished or not target.is_file():
+            raise Failed(f"{export} is not there")
+
+    def folder(self, export: str, target: Path) -> Pass:
+        """One pass over one export."""
+        target.mkdir(parents=True, exist_ok=True)
+        return self._rsync(export.rstrip("/") + "/", target, self.options)
+
+    def until_settled(self, shelf: Shelf, parts: Mapping[str, str]) -> dict[str, Any]:
+        """Passes over all parts until one changes nothing: that one saw no write in its middle."""
+        changed = count = 0
+        while count < MAX_PASSES:
+            count += 1
+            passes = [self.folder(parts[part], shelf.tree / part) for part in sorted(parts)]
+            now_changed = sum(one.changed for one in passes)
+            changed += now_changed
+            if not now_changed and not any(one.vanished for one in passes):
+                break
+        if any(one.vanished for one in passes):
+            raise Failed(f"files vanished at the source in each of {MAX_PASSES} passes")
+        return {
+            "files": sum(one.files for one in passes),
+            "bytes": sum(one.bytes for one in passes),
+            "changed": changed,
+            "passes": count,
+            "settled": now_changed == 0,
+            "skipped": sorted({name for one in passes for name in one.skipped})[:1000],
+        }
+
+
+def store_fetch(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
+    """{"store", "peer", "snapshot", "pin"?: name, "deadline_seconds"?: default 240}
+    -> {"id", "files", "bytes", "fetched": bool, "seconds"}.
+
+    Brings one published snapshot, id kept, from the peer's store of the same name into this one's
+    `snaps` (never made `current`), hashed again; pinned for 30 days under that name. A snapshot
+    that is here already is only verified. Raises Failed naming the files that differ.
+    """
+    store, snapshot = p.store(params), p.snapshot(params, "snapshot")
+    name = p.name(params, "pin") if params.get("pin") else ""
+    seconds = p.seconds(params, "deadline_seconds", 240, 21600)
+    peer = peer_of(config, p.name(params, "peer"))
+    shelf, started = open_shelf(config, store), time.monotonic()
+    with lock(shelf) as descriptor:
+        is_here = (shelf.snaps / snapshot).is_dir() and not verify(shelf.snaps / snapshot)
+        if not is_here:
+            with connection(config, peer) as link:
+                run = _Run(link, BACKUP, started + seconds, descriptor)
+                _fetch(shelf, run, store, snapshot)
+        if name:
+            pin(shelf, f"{name}-{snapshot}", snapshot, time.time() + PIN_DAYS * DAY_SECONDS)
+        files = read_manifest(shelf.snapshot(snapshot) / "manifest.json")["files"]
+    return {
+        "id": snapshot,
+        "files": len(files),
+        "bytes": sum(entry.get("size", 0) for entry in files.values()),
+        "fetched": not is_here,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _fetch(shelf: Shelf, run: _Run, store: str, snapshot: str) -> None:
+    beside = shelf.folder / ".fetch.new"
+    discard(shelf, beside)
+    beside.mkdir(mode=0o700)
+    run.folder(f"store/{store}/{snapshot}/tree", beside / "tree")
+    run.file(f"store/{store}/{snapshot}/manifest.json", beside / "manifest.json")
+    wrong = verify(beside)
+    if wrong:
+        discard(shelf, beside)
+        raise Failed(
+            f"snapshot {snapshot} came with {len(wrong)} files that differ from its manifest: "
+            + ", ".join(wrong[:5])
+        )
+    discard(shelf, shelf.snaps / snapshot)
+    put_in_place(shelf, beside, snapshot)

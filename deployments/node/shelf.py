@@ -1,0 +1,238 @@
+"""One store on disk, and the few moves that are allowed in it.
+
+.lock                    flock: one writer at a time
+.incoming/tree/          what is being pulled; starts as hard links to the newest snapshot
+snaps/<id>/tree/         published, never written again;  snaps/<id>/manifest.json
+current                  symlink to snaps/<id>
+pins/<name>              a snapshot that retention must keep
+.rejected/  .trash/      refused, and on the way out
+verified.json            when the newest content was last seen and verified
+applied.json             memory only: what this node took in from whom
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .config import NodeConfig
+from .durable import sync_folder, write_json
+from .errors import BadInput, Failed, Refused
+from .manifest import read_manifest, walk
+
+KEPT_REJECTED = 5
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The folders of one store."""
+
+    store: str
+    folder: Path
+
+    @property
+    def incoming(self) -> Path:
+        return self.folder / ".incoming"
+
+    @property
+    def tree(self) -> Path:
+        return self.incoming / "tree"
+
+    @property
+    def snaps(self) -> Path:
+        return self.folder / "snaps"
+
+    @property
+    def rejected(self) -> Path:
+        return self.folder / ".rejected"
+
+    @property
+    def trash(self) -> Path:
+        return self.folder / ".trash"
+
+    @property
+    def pins(self) -> Path:
+        return self.folder / "pins"
+
+    def snapshot(self, snapshot: str) -> Path:
+        """The folder of a published snapshot; raises BadInput when there is none."""
+        folder = self.snaps / snapshot
+        if not (folder / "manifest.json").is_file():
+            raise BadInput(f"{self.store} has no snapshot {snapshot}")
+        return folder
+
+
+def open_shelf(config: NodeConfig, store: str) -> Shelf:
+    """The store of that name; its folders are made when they are missing."""
+    shelf = Shelf(store, config.stores / store)
+    for folder in (shelf.snaps, shelf.rejected, shelf.trash, shelf.pins):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return shelf
+
+
+@contextmanager
+def lock(shelf: Shelf, wait_seconds: float = 10.0) -> Iterator[int]:
+    """Hold the store; yields the lock's descriptor.
+
+    A child that inherits the descriptor holds the lock as well: an rsync that outlives us can
+    then never write into what somebody else publishes. Raises Refused when another one holds it.
+    """
+    descriptor = os.open(shelf.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise Refused(
+                        f"{shelf.store} is in use by another run for {wait_seconds:g} s"
+                    ) from None
+                time.sleep(0.02)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def make_id(now: float) -> str:
+    """A new snapshot's id; ids sort by time."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
+    return f"{stamp}.{int(now * 1000) % 1000:03d}Z-{secrets.token_hex(4)}"
+
+
+def snapshot_ids(shelf: Shelf) -> list[str]:
+    """The published snapshots, oldest first."""
+    return sorted(entry.name for entry in os.scandir(shelf.snaps) if not entry.name.startswith("."))
+
+
+def current_id(shelf: Shelf) -> str | None:
+    """The snapshot that `current` names; when it is broken, the newest one that has a manifest."""
+    link = shelf.folder / "current"
+    try:
+        target = os.path.basename(os.readlink(link))
+        if (shelf.snaps / target / "manifest.json").is_file():
+            return target
+    except OSError:
+        pass
+    for snapshot in reversed(snapshot_ids(shelf)):
+        try:
+            if not read_manifest(shelf.snaps / snapshot / "manifest.json").get("own"):
+                return snapshot
+        except Failed:
+            continue
+    return None
+
+
+def sync_filesystem(folder: Path) -> None:
+    """Have everything below `folder` on disk: one call instead of one fsync for each folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+            raise Failed(f"syncfs {folder}: {os.strerror(ctypes.get_errno())}")
+    finally:
+        os.close(descriptor)
+
+
+def put_in_place(shelf: Shelf, made: Path, snapshot: str) -> None:
+    """Rename a finished folder (tree and manifest) to snaps/<id>, durably."""
+    sync_filesystem(made)
+    os.rename(made, shelf.snaps / snapshot)
+    sync_folder(shelf.snaps)
+    sync_folder(shelf.folder)
+
+
+def set_current(shelf: Shelf, snapshot: str) -> None:
+    """Swap `current` by one rename: a reader sees the old one or the new one, never neither."""
+    beside = shelf.folder / ".current.new"
+    beside.unlink(missing_ok=True)
+    os.symlink(f"snaps/{snapshot}", beside)
+    os.rename(beside, shelf.folder / "current")
+    sync_folder(shelf.folder)
+
+
+def ensure_farm(shelf: Shelf) -> None:
+    """Make .incoming, when it is missing, from hard links to the current snapshot.
+
+    The links are made beside and renamed, so a half-made farm is never pulled into.
+    """
+    if shelf.tree.is_dir():
+        return
+    discard(shelf, shelf.incoming)
+    beside = shelf.folder / ".farm.new"
+    discard(shelf, beside)
+    (beside / "tree").mkdir(parents=True, mode=0o700)
+    current = current_id(shelf)
+    if current:
+        link_tree(shelf.snaps / current / "tree", beside / "tree")
+    os.rename(beside, shelf.incoming)
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """The same folders, with modes and times, and every file as a hard link; `target` is empty."""
+    folders = []
+    for folder, names, _ in os.walk(source):
+        made = target / os.path.relpath(folder, source)
+        folders.append((folder, made))
+        for name in names:
+            if not os.path.islink(os.path.join(folder, name)):
+                os.mkdir(made / name, 0o700)
+    for path, status in walk(source):
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(source / path), target / path)
+        else:
+            os.link(source / path, target / path)
+    for folder, made in reversed(folders):  # inner ones first: a link made changes the time
+        shutil.copystat(folder, made)
+
+
+def discard(shelf: Shelf, folder: Path) -> None:
+    """Remove a folder by way of .trash, so that a crash leaves no half of it under its name."""
+    if os.path.lexists(folder):
+        os.rename(folder, shelf.trash / f"{folder.name.lstrip('.')}-{secrets.token_hex(4)}")
+    empty_trash(shelf)
+
+
+def empty_trash(shelf: Shelf) -> None:
+    """Delete what was thrown away, also by an earlier run that was killed."""
+    for entry in os.scandir(shelf.trash):
+        if not entry.is_dir(follow_symlinks=False):
+            os.unlink(entry.path)
+            continue
+        for folder, _, _ in os.walk(entry.path):
+            os.chmod(folder, 0o700)  # a backed up folder may be one that nobody may write
+        shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def reject(shelf: Shelf, snapshot: str, reasons: list[str]) -> None:
+    """Keep what was refused, with the reasons, for a person to look at; the newest few only."""
+    write_json(shelf.incoming / "refused.json", {"id": snapshot, "reasons": reasons})
+    os.rename(shelf.incoming, shelf.rejected / snapshot)
+    sync_folder(shelf.rejected)
+    for old in sorted(os.listdir(shelf.rejected))[:-KEPT_REJECTED]:
+        discard(shelf, shelf.rejected / old)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """One JSON object; {} when the file is missing or ruined: it is made again then."""
+    try:
+        value = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_applied(shelf: Shelf) -> dict[str, Any]:
+    """Peer -> {"snapshot", "epoch", "own", "time"}: what this node last took in from it."""
+    return read_json(shelf.folder / "applied.json")

@@ -1,0 +1,211 @@
+"""`store stage`: a copy of a container's data that is consistent, SQLite included, to pull from."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+from . import params as p
+from .config import NodeConfig
+from .durable import sync_folder, write_json
+from .errors import BadInput, Refused
+from .manifest import Entry, Files, hash_file, make_entry, root_hash, walk, write_manifest
+from .shelf import read_json, sync_filesystem
+from .sqlite_copy import copy_database, is_database, source_state
+
+TRIES = 3
+
+
+def store_stage(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
+    """{"source"} -> {"files", "bytes", "changed": int, "databases": int, "held": {path: why},
+    "bad": {path: why}, "skipped": [path], "seconds"}.
+
+    Copies config.sources[source] into `stage/<source>/current/{tree,manifest.json}`, which is
+    exported as `stage/<source>/tree` and `stage/<source>/manifest.json`. The new copy is made
+    beside from hard links to the last one and swapped in by one rename; a reader of the last one
+    keeps it until the run after. A database that fails its check is `held` at its last good copy,
+    or left out as `bad` when there is none. Fifos, sockets and devices are `skipped`.
+    Raises Refused when the source is missing or empty: an unmounted disk is no empty container.
+    """
+    name = p.name(params, "source")
+    source = config.sources.get(name)
+    if source is None:
+        raise BadInput(f"{config.name} has no source {name}")
+    if not source.is_dir() or next(os.scandir(source), None) is None:
+        raise Refused(f"{source} is missing or empty", "mount it, or take it out of the site file")
+    home = config.state / "stage" / name
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    started = time.monotonic()
+    with open(home / ".lock", "w", encoding="ascii") as guard:
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"another run stages {name}") from None
+        result = _Staging(source, home).run()
+    return {**result, "seconds": round(time.monotonic() - started, 3)}
+
+
+class _Staging:
+    """One run: the source, the last staged copy, and the new one beside it."""
+
+    def __init__(self, source: Path, home: Path) -> None:
+        self.source, self.home = source, home
+        self.last = home / os.readlink(home / "current") if (home / "current").exists() else None
+        memo = read_json(self.last / "memo.json") if self.last else {}
+        self.memo: dict[str, Any] = memo.get("states", {})
+        self.old: Files = memo.get("files", {})
+        self.made = home / f"gen-{secrets.token_hex(4)}"
+        self.files: Files = {}
+        self.states: dict[str, Any] = {}
+        self.held: dict[str, str] = {}
+        self.bad: dict[str, str] = {}
+        self.skipped: list[str] = []
+        self.changed = 0
+
+    def run(self) -> dict[str, Any]:
+        """Copy, swap, and remove the copies before the last one."""
+        self._remove_old()
+        (self.made / "tree").mkdir(parents=True, mode=0o700)
+        listed = list(walk(self.source))
+        databases = self._find_databases(listed)
+        sides = {path + end for path in databases for end in ("-wal", "-shm", "-journal")}
+        self._make_folders()
+        for path, status in listed:
+            if path in databases:
+                self._take_database(path)
+            elif path not in sides:
+                self._take(path, status)
+        removed = len(self.old.keys() - self.files.keys())
+        self.changed += removed
+        self._finish_folders()
+        self._swap()
+        return {
+            "files": len(self.files),
+            "bytes": sum(int(entry.get("size", 0)) for entry in self.files.values()),
+            "changed": self.changed,
+            "databases": len(databases),
+            "held": self.held,
+            "bad": self.bad,
+            "skipped": self.skipped[:1000],
+        }
+
+    def _find_databases(self, listed: list[tuple[str, os.stat_result]]) -> set[str]:
+        found = set()
+        for path, status in listed:
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            known = self.memo.get(path)
+            if known and known["state"] == source_state(self.source / path):
+                if known["database"]:
+                    found.add(path)
+            elif is_database(self.source / path):
+                found.add(path)
+        return found
+
+    def _make_folders(self) -> None:
+        for folder, names, _ in os.walk(self.source):
+            for name in names:
+                place = Path(folder) / name
+                if not place.is_symlink():
+                    os.makedirs(self.made / "tree" / place.relative_to(self.source), exist_ok=True)
+
+    def _finish_folders(self) -> None:
+        """Modes and times of folders, last: writing into them would change both."""
+        for folder, _, _ in os.walk(self.source, topdown=False):
+            target = self.made / "tree" / Path(folder).relative_to(self.source)
+            if target.is_dir():
+                shutil.copystat(folder, target)
+
+    def _keep(self, path: str, database: bool, state: Any) -> bool:
+        """Link the last copy when the source has not changed since."""
+        known, old = self.memo.get(path), self.old.get(path)
+        if not self.last or not known or not old or known["state"] != state:
+            return False
+        if known["database"] != database or "sha256" not in old:
+            return False
+        os.link(self.last / "tree" / path, self.made / "tree" / path)
+        self.files[path], self.states[path] = old, known
+        return True
+
+    def _take(self, path: str, status: os.stat_result) -> None:
+        target = self.made / "tree" / path
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(self.source / path), target)
+            self.files[path] = {"link": os.readlink(target)}
+            self.changed += self.old.get(path) != self.files[path]
+        elif not stat.S_ISREG(status.st_mode):
+            self.skipped.append(path)
+        elif not self._keep(path, False, source_state(self.source / path)):
+            self._copy(path, target)
+
+    def _copy(self, path: str, target: Path) -> None:
+        """Copy until the file did not change under the copy (a few times at most)."""
+        for _ in range(TRIES):
+            state = source_state(self.source / path)
+            try:
+                shutil.copyfile(self.source / path, target, follow_symlinks=False)
+                shutil.copystat(self.source / path, target, follow_symlinks=False)
+                _copy_owner(self.source / path, target)
+            except FileNotFoundError:  # vanished meanwhile
+                target.unlink(missing_ok=True)
+                return
+            if source_state(self.source / path) == state:
+                break
+        self._record(path, target, {"database": False, "state": state})
+
+    def _take_database(self, path: str) -> None:
+        target = self.made / "tree" / path
+        state = source_state(self.source / path)
+        if self._keep(path, True, state):
+            return
+        complaint = copy_database(self.source / path, target)
+        if not complaint:
+            _copy_owner(self.source / path, target)
+            self._record(path, target, {"database": True, "state": state})
+            return
+        target.unlink(missing_ok=True)
+        if self.last and "sha256" in self.old.get(path, {}):
+            os.link(self.last / "tree" / path, target)
+            self.files[path] = self.old[path]
+            self.held[path] = complaint
+        else:
+            self.bad[path] = complaint
+
+    def _record(self, path: str, target: Path, memo: dict[str, Any]) -> None:
+        entry: Entry = make_entry(hash_file(target), os.lstat(target))
+        self.changed += self.old.get(path) != entry
+        self.files[path], self.states[path] = entry, memo
+
+    def _swap(self) -> None:
+        write_json(self.made / "memo.json", {"states": self.states, "files": self.files})
+        document = {"root": root_hash(self.files), "files": self.files, "time": time.time()}
+        write_manifest(self.made / "manifest.json", document)
+        sync_filesystem(self.made)
+        beside = self.home / ".current.new"
+        beside.unlink(missing_ok=True)
+        os.symlink(self.made.name, beside)
+        os.rename(beside, self.home / "current")
+        sync_folder(self.home)
+
+    def _remove_old(self) -> None:
+        """All but the copy in use and the one before it, which a reader may still have open."""
+        keep = {self.last.name} if self.last else set()
+        others = [one for one in self.home.glob("gen-*") if one.name not in keep]
+        others.sort(key=lambda one: one.stat().st_mtime_ns)
+        for folder in others[:-1] if self.last else others:
+            for inner, _, _ in os.walk(folder):
+                os.chmod(inner, 0o700)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_owner(source: Path, target: Path) -> None:
+    """Keep the owner's numbers where this user may."""
+    if os.geteuid() == 0:
+        status = os.lstat(source)
+        os.lchown(target, status.st_uid, status.st_gid)

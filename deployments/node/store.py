@@ -1,0 +1,104 @@
+"""`store validate` and `store list`: what lies in the stores of this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from . import params as p
+from .config import NodeConfig
+from .errors import Failed
+from .manifest import read_manifest, size_of, walk
+from .pins import pinned_ids
+from .publish import VERIFIED
+from .shelf import Shelf, current_id, lock, open_shelf, read_applied, read_json, snapshot_ids
+from .validate import check_tree
+
+MOST_PROBLEMS = 200
+
+
+def store_validate(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
+    """{"store"} -> {"files", "bad": [{"path", "line", "column", "expected", "message"}], "seconds"}
+
+    Checks everything in .incoming, every time; publishes and changes nothing.
+    """
+    shelf, started = open_shelf(config, p.store(params)), time.monotonic()
+    with lock(shelf):
+        if not shelf.tree.is_dir():
+            raise Failed(f"{shelf.store}: nothing was pulled", "run store pull first")
+        problems = check_tree(shelf.tree)
+        files = sum(1 for _ in walk(shelf.tree))
+    bad = [
+        {
+            "path": path,
+            "line": problem.line,
+            "column": problem.column,
+            "expected": problem.expected,
+            "message": problem.message,
+        }
+        for path, problem in sorted(problems.items())[:MOST_PROBLEMS]
+    ]
+    return {"files": files, "bad": bad, "seconds": round(time.monotonic() - started, 3)}
+
+
+def store_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
+    """{"store"?} -> {"stores": {store: {"current": id or null, "age_seconds": float or null,
+    "snapshots": [{"id", "time", "origin", "epoch", "files", "bytes", "pinned"}], "rejected": [id],
+    "applied": {peer: {"snapshot", "epoch", "own", "time"}}}}}.
+
+    `age_seconds` is the age of the newest verified content; null when there is none. Snapshots
+    are listed oldest first; one without a readable manifest is left out.
+    """
+    names = [p.store(params)] if params.get("store") else find_stores(config)
+    return {"stores": {name: _describe(config, open_shelf(config, name)) for name in names}}
+
+
+def find_stores(config: NodeConfig) -> list[str]:
+    """The stores that exist on this machine."""
+    names = ["memory"] if (config.stores / "memory").is_dir() else []
+    backups = config.stores / "backup"
+    if backups.is_dir():
+        names += [f"backup/{entry.name}" for entry in sorted(backups.iterdir()) if entry.is_dir()]
+    return names
+
+
+def _describe(config: NodeConfig, shelf: Shelf) -> dict[str, Any]:
+    now = time.time()
+    pinned = pinned_ids(shelf, now)
+    verified = newest_verified(config, shelf.store)
+    snapshots = []
+    for snapshot in snapshot_ids(shelf):
+        try:
+            document = read_manifest(shelf.snaps / snapshot / "manifest.json")
+        except Failed:
+            continue
+        snapshots.append(
+            {
+                "id": snapshot,
+                "time": document.get("time"),
+                "origin": document.get("origin"),
+                "epoch": document.get("epoch"),
+                "files": len(document["files"]),
+                "bytes": size_of(document["files"]),
+                "pinned": snapshot in pinned,
+            }
+        )
+    return {
+        "current": current_id(shelf),
+        "age_seconds": verified["age_seconds"] if verified else None,
+        "snapshots": snapshots,
+        "rejected": sorted(os.listdir(shelf.rejected)),
+        "applied": read_applied(shelf),
+    }
+
+
+def newest_verified(config: NodeConfig, store: str) -> dict[str, Any] | None:
+    """{"id", "time", "age_seconds", "origin", "epoch"} of the newest verified content.
+
+    One small file is read, so that a probe may ask for it; None when nothing was verified yet.
+    """
+    stamp = read_json(config.stores / store / VERIFIED)
+    if "time" not in stamp:
+        return None
+    return {**stamp, "age_seconds": max(0.0, round(time.time() - float(stamp["time"]), 1))}

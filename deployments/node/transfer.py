@@ -1,0 +1,186 @@
+"""rsync over ssh, pulled by this machine: argv built pure, run once, a deadline on both sides."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import NodeConfig, Peer
+from .errors import BadInput, Failed
+
+CONNECT_SECONDS = 5
+IDLE_SECONDS = 60
+LONGEST_SOCKET_PATH = 80  # a unix socket's path ends at 108 bytes, and ssh adds a suffix of 17
+
+# -@-1: times are compared to the nanosecond. With whole seconds, a rewrite of the same size within
+# one second is never seen. --fsync costs nothing after the first run.
+COMMON = (
+    "rsync",
+    "-@-1",
+    "--fsync",
+    "--stats",
+    "--no-human-readable",
+    "--out-format=%i",
+    f"--timeout={IDLE_SECONDS}",
+)
+# Memory: plain files only; neither links nor special files travel. Modes are made usable.
+MEMORY = ("-rtpm", "--delete", "--delete-excluded", "--chmod=Du+rwx,Fu+rw")
+# Backups: everything that the receiver may keep, owners by number.
+BACKUP = ("-rlptgoH", "--delete", "--numeric-ids", "--partial-dir=.rsync-partial")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A connection to a peer that several rsync runs share."""
+
+    peer: Peer
+    ssh: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one rsync run did: items changed, names skipped, totals of the source's file list."""
+
+    changed: int
+    skipped: tuple[str, ...]
+    files: int
+    bytes: int
+    vanished: bool
+
+
+def make_ssh(peer: Peer, socket: Path) -> tuple[str, ...]:
+    """The ssh command: only the pinned host key, only this key, nothing of the user's own setup."""
+    options = (
+        "BatchMode=yes",
+        "IdentitiesOnly=yes",
+        "IdentityAgent=none",
+        "PreferredAuthentications=publickey",
+        "StrictHostKeyChecking=yes",
+        f"UserKnownHostsFile={peer.known_hosts}",
+        "GlobalKnownHostsFile=/dev/null",
+        f"ConnectTimeout={CONNECT_SECONDS}",
+        "ServerAliveInterval=5",
+        "ServerAliveCountMax=3",
+        "LogLevel=ERROR",
+        "ControlMaster=auto",
+        "ControlPersist=10",  # if we are killed before the close, it ends by itself
+        f"ControlPath={socket}",
+    )
+    flags = tuple(word for option in options for word in ("-o", option))
+    return ("ssh", "-F", "none", *flags, "-i", str(peer.key), "-p", str(peer.port))
+
+
+def make_rsync(
+    link: Link, export: str, target: Path, options: Sequence[str], seconds: int
+) -> tuple[str, ...]:
+    """The rsync command that pulls one export into a folder (or one file to a path)."""
+    host = f"[{link.peer.address}]" if ":" in link.peer.address else link.peer.address
+    shell = " ".join(shlex.quote(word) for word in link.ssh)
+    source = f"{link.peer.user}@{host}:t{seconds}/{export}"
+    return (*COMMON, *options, "-e", shell, "--", source, str(target))
+
+
+def peer_of(config: NodeConfig, name: str) -> Peer:
+    """Raises BadInput for a machine that this one has no way to reach."""
+    peer = config.peers.get(name)
+    if peer is None:
+        raise BadInput(f"{config.name} knows no peer {name}", "add it to this machine's node.json")
+    return peer
+
+
+@contextmanager
+def connection(config: NodeConfig, peer: Peer) -> Iterator[Link]:
+    """One kept ssh connection for the time of a pull: a second pass then costs a fifth."""
+    run = config.run if len(str(config.run)) < LONGEST_SOCKET_PATH - 20 else None
+    if run:
+        run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix="joe-", dir=run))
+    ssh = make_ssh(peer, folder / "s")
+    try:
+        yield Link(peer, ssh)
+    finally:
+        if (folder / "s").exists():
+            close = (*ssh, "-O", "exit", peer.address)
+            subprocess.run(close, capture_output=True, timeout=CONNECT_SECONDS, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_rsync(argv: Sequence[str], deadline: float, lock: int) -> Pass:
+    """Run one pass; `deadline` is on time.monotonic().
+
+    The child holds the store's lock with us, and `timeout` ends it even when we are killed.
+    Raises Failed, with rsync's own words, on anything but "done" or "a file vanished meanwhile".
+    """
+    left = deadline - time.monotonic()
+    if left < 1:
+        raise Failed("the deadline of this pull has passed")
+    guarded = ("timeout", "-k", "10", f"{left:.0f}", *argv)
+    with tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
+            guarded,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+            pass_fds=(lock,),
+            env={**os.environ, "LC_ALL": "C"},
+        )
+        try:
+            output, _ = child.communicate(timeout=left + 15)
+        except BaseException:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            raise
+        errors.seek(0)
+        words = errors.read(100_000).decode("utf-8", "replace")
+    if child.returncode not in (0, 24):
+        raise Failed(explain(child.returncode, words))
+    return parse_pass(output.decode("utf-8", "replace"), child.returncode == 24)
+
+
+_MEANING = {
+    11: "no room or no permission on this machine",
+    12: "the peer ended the transfer",
+    20: "stopped by a signal",
+    23: "some files could not be read or written",
+    30: f"nothing moved for {IDLE_SECONDS} s",
+    124: "the deadline passed",
+    137: "the deadline passed",
+    255: "the peer cannot be reached by ssh",
+}
+
+
+def explain(code: int, stderr: str) -> str:
+    """rsync's exit code and its last words as one sentence."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith("rsync error:")] or lines
+    what = _MEANING.get(code, f"rsync ended with code {code}")
+    return f"{what} (rsync {code}): " + " | ".join(said[-3:])[:600]
+
+
+_TOTAL_FILES = re.compile(r"^Number of files: \d+ \(reg: (\d+)", re.M)
+_TOTAL_BYTES = re.compile(r"^Total file size: (\d+)", re.M)
+_SKIPPED = re.compile(r'^skipping non-regular file "(.*)"$', re.M)
+_ITEM = re.compile(r"^(?:[<>ch.*][fdLDS][^ ]{9}|\*deleting.*)$", re.M)
+
+
+def parse_pass(output: str, vanished: bool = False) -> Pass:
+    """rsync's standard output -> what it did; names are escaped by rsync, one line each."""
+    files, size = _TOTAL_FILES.search(output), _TOTAL_BYTES.search(output)
+    return Pass(
+        changed=len(_ITEM.findall(output)),
+        skipped=tuple(_SKIPPED.findall(output)),
+        files=int(files.group(1)) if files else 0,
+        bytes=int(size.group(1)) if size else 0,
+        vanished=vanished,
+    )
