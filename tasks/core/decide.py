@@ -154,7 +154,7 @@ TABLE: tuple[Row, ...] = (
     # answers, but its gateway does not
     Row(NOT_WELL, d.other_quiet, Kind.LOOK_AGAIN, WARN, _other_quiet),
     Row(NOT_WELL, d.other_unknown, Kind.NOTHING, CRITICAL, _cannot_tell),
-    Row(NOT_WELL, all_of(d.never_started, d.not_restarted), Kind.RESTART, WARN, _after_boot),
+    Row(NOT_WELL, all_of(d.never_started, d.not_restarted), Kind.RESTART, OK, _after_boot),
     Row(NOT_WELL, d.in_restart_grace, Kind.NOTHING, WARN, _grace),
     Row(NOT_WELL, d.not_restarted, Kind.RESTART, WARN, _restart),
     Row(NOT_WELL, d.restart_may_still_work, Kind.NOTHING, WARN, _wait),

@@ -59,13 +59,15 @@ def after_action(s: Situation, decision: Decision, *, moved: bool) -> History:
     return history
 
 
-def is_alert_due(history: History, decision: Decision, now: Moment, reminder: float) -> bool:
-    """One alert a change of level, one a move or restart, and a reminder while it is critical."""
-    if decision.kind not in (Kind.NOTHING, Kind.LOOK_AGAIN):
+def is_alert_due(
+    history: History, level: Level, now: Moment, reminder_seconds: float, *, acted: bool
+) -> bool:
+    """One alert a change of level, one an action that was carried out, and a reminder while it is
+    critical.
+    """
+    if acted or level != history.level:
         return True
-    if decision.level != history.level:
-        return True
-    return decision.level is Level.CRITICAL and now.wall - history.told_wall >= reminder
+    return level is Level.CRITICAL and now.wall - history.told_wall >= reminder_seconds
 
 
 def is_worse(before: str, after: Level) -> bool:

@@ -45,7 +45,8 @@ class Health(StrEnum):
 class Observation:
     """One look at one node; independent signals, none of which moves Joe alone.
 
-    `silent_seconds`: since the first failed probe of this check, 0 when ssh answered.
+    `silent_seconds`: since the first failed probe of this check (which began at `silent_from`,
+    monotonic clock), 0 when ssh answered.
     `gateway_runs`: a process of it is left or its port is open; None when ssh did not answer.
     `memory_age_seconds`: age of the newest verified memory there, None when there is none.
     `detail`: what the transport said when ssh was not OK, or why the node's own word is missing.
@@ -54,13 +55,13 @@ class Observation:
     node: str
     ssh: Ssh
     healthz: Health = Health.UNKNOWN
-    ready: bool | None = None
     gateway_runs: bool | None = None
     permitted: bool | None = None
     record: Record | None = None
     boot_id: str = ""
     memory_age_seconds: float | None = None
     silent_seconds: float = 0.0
+    silent_from: float = 0.0
     detail: str = ""
 
 

@@ -155,7 +155,6 @@ CASES = [
         "after a boot nothing runs on the holder: start it",
         situation(A1, idle("pc-a"), idle("pc-b")),
         Kind.RESTART,
-        level=WARN,
         reason="Start pc-a: it answers, nothing runs there, the record names it",
     ),
     case(
@@ -168,7 +167,6 @@ CASES = [
         "after a boot of the holder the standby is gone: start the holder",
         situation(A1, idle("pc-a"), gone("pc-b", 15)),
         Kind.RESTART,
-        level=WARN,
     ),
     case(
         "the standby answers with another host key, so it may serve: nothing is started",

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.core.decide import decide
 from tasks.core.history import after_action, after_boot, is_alert_due, is_worse, remember
-from tasks.core.situation import Decision, Kind, Level
+from tasks.core.situation import Kind, Level
 from tasks.core.state import History, Moment
 from tests.core.sites import A1, B2, NOW, crashed, gone, hung, idle, serving, situation
 
@@ -73,23 +73,22 @@ def test_a_crash_leads_from_grace_over_restart_to_failover_within_120_s() -> Non
 
 
 @pytest.mark.parametrize(
-    ("level", "told_before", "kind", "level_now", "due"),
+    ("level", "told_before", "acted", "level_now", "due"),
     [
-        pytest.param("ok", 0, Kind.NOTHING, Level.OK, False, id="well as before: silent"),
-        pytest.param("ok", 0, Kind.NOTHING, Level.WARN, True, id="got worse: told"),
-        pytest.param("warn", 9, Kind.NOTHING, Level.WARN, False, id="still degraded: silent"),
-        pytest.param("critical", 60, Kind.NOTHING, Level.CRITICAL, False, id="told a minute ago"),
-        pytest.param("critical", 3600, Kind.NOTHING, Level.CRITICAL, True, id="told an hour ago"),
-        pytest.param("critical", 60, Kind.NOTHING, Level.OK, True, id="the all-clear"),
-        pytest.param("ok", 0, Kind.FAILBACK, Level.OK, True, id="a move is told"),
+        pytest.param("ok", 0, False, Level.OK, False, id="well as before: silent"),
+        pytest.param("ok", 0, False, Level.WARN, True, id="got worse: told"),
+        pytest.param("warn", 9, False, Level.WARN, False, id="still degraded: silent"),
+        pytest.param("critical", 60, False, Level.CRITICAL, False, id="told a minute ago"),
+        pytest.param("critical", 3600, False, Level.CRITICAL, True, id="told an hour ago"),
+        pytest.param("critical", 60, False, Level.OK, True, id="the all-clear"),
+        pytest.param("ok", 0, True, Level.OK, True, id="an action is told"),
     ],
 )
 def test_one_alert_a_change(
-    level: str, told_before: float, kind: Kind, level_now: Level, due: bool
+    level: str, told_before: float, acted: bool, level_now: Level, due: bool
 ) -> None:
     history = History(level=level, told_wall=NOW.wall - told_before)
-    decision = Decision(kind, "because", 1, "pc-a", level_now)
-    assert is_alert_due(history, decision, NOW, 3600) is due
+    assert is_alert_due(history, level_now, NOW, 3600, acted=acted) is due
 
 
 def test_worse_is_worse() -> None:

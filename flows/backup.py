@@ -1,0 +1,117 @@
+"""Hourly: T440's containers to the primary tier at :00, from there to the DR tier at :30."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from tasks.backup import (
+    DR_TIER,
+    PRIMARY_TIER,
+    newest_backup,
+    publish_backup,
+    pull_backup,
+    stage,
+    store_of,
+)
+from tasks.core.errors import DualJoeError, RemoteError
+from tasks.core.site import Site
+from tasks.record import read_record
+from tasks.remote.nodes import node
+from tasks.runs import is_newer_due, rename_run
+from tasks.sites import DEFAULT_SITE, load_site
+
+
+@flow(name="backup-primary-tier")
+def backup_primary_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
+    """Back up T440's containers to the primary tier; when it is away, to the DR tier directly.
+
+    Args:
+        site_file: the site file on T440.
+    """
+    site = load_site(site_file)
+    if is_newer_due():
+        return Completed(name="Skipped", message="a newer backup is due already")
+    receiver, why = first_reachable(site, (site.preferred, site.other(site.preferred)))
+    if not receiver:
+        rename_run(f"Skipped: {why}")
+        return Failed(message=f"no copy was made: {why}")
+    epoch = read_record(site).epoch
+
+    def back_up(container: str) -> None:
+        stage(site, container)
+        pull_backup(site, container, site.watchdog.name, receiver, f"stage/{container}")
+        publish_backup(site, container, site.watchdog.name, receiver, epoch, PRIMARY_TIER)
+
+    return each_container(site, f"T440 to {receiver}", why, back_up)
+
+
+@flow(name="backup-dr-tier")
+def backup_dr_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
+    """Copy the primary tier's newest verified backups to the DR tier.
+
+    Args:
+        site_file: the site file on T440.
+    """
+    site = load_site(site_file)
+    if is_newer_due():
+        return Completed(name="Skipped", message="a newer backup is due already")
+    source, receiver = site.preferred, site.other(site.preferred)
+    for name in (source, receiver):
+        if why := why_unreachable(site, name):
+            rename_run(f"Skipped: {why}")
+            return Completed(name="Skipped", message=why)
+    epoch = read_record(site).epoch
+
+    def back_up(container: str) -> None:
+        snapshot = newest_backup(site, container, source)
+        export = f"store/{store_of(container)}/{snapshot}"
+        pull_backup(site, container, source, receiver, export)
+        publish_backup(site, container, source, receiver, epoch, DR_TIER)
+
+    return each_container(site, f"{source} to {receiver}", "", back_up)
+
+
+def each_container(
+    site: Site, route: str, remark: str, back_up: Callable[[str], None]
+) -> State[Any]:
+    """Back up every container; one that fails is named and does not keep the others from it."""
+    failed = {}
+    for container in site.containers:
+        try:
+            back_up(container)
+        except DualJoeError as error:
+            failed[container] = str(error)
+            get_run_logger().error("%s: %s", container, error)
+    done = len(site.containers) - len(failed)
+    text = f"{route}: {done} of {len(site.containers)} containers"
+    rename_run(f"{text} ({remark})" if remark else text)
+    if failed:
+        return Failed(message="; ".join(f"{name}: {why}" for name, why in failed.items()))
+    return Completed(message=text)
+
+
+def first_reachable(site: Site, names: tuple[str, ...]) -> tuple[str, str]:
+    """(first node that answers or "", why the ones before it were passed over)."""
+    reasons: list[str] = []
+    for name in names:
+        why = why_unreachable(site, name)
+        if not why:
+            return name, "; ".join(reasons)
+        reasons.append(why)
+    return "", "; ".join(reasons)
+
+
+def why_unreachable(site: Site, name: str) -> str:
+    """ "" when the node answers, else the reason in words."""
+    try:
+        node(site, name).call("observe", seconds=site.times.probe_seconds)
+    except RemoteError as error:
+        return str(error)
+    return ""

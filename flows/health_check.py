@@ -1,0 +1,196 @@
+"""Every 30 s: observe both nodes, decide, act, record."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from flows.failure_handling import Action, failure_handling
+from tasks.core.decide import decide
+from tasks.core.errors import DualJoeError, MoveHeld, StaleRecord
+from tasks.core.history import after_action, after_boot, is_alert_due, is_worse, remember
+from tasks.core.site import Site
+from tasks.core.situation import Decision, Kind, Level, Situation, newest_record
+from tasks.core.state import Observation
+from tasks.gateway import Stop, kill_gateway, start_gateway, stop_gateway
+from tasks.journal import (
+    boot_id,
+    check_lock,
+    is_moving,
+    load_history,
+    move_lock,
+    now,
+    save_history,
+    write_journal,
+)
+from tasks.notify import alert
+from tasks.observe import observe
+from tasks.record import nodes_behind, read_record, spread_record, write_record
+from tasks.runs import late_seconds, rename_run
+from tasks.sites import DEFAULT_SITE, load_site
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a decision: something was done, a new record was written, how it stands now."""
+
+    acted: bool
+    moved: bool
+    level: Level
+    text: str
+
+
+@flow(name="health-check")
+def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
+    """Look at both nodes, decide by the table, and act: restart, fence, failover or failback.
+
+    Args:
+        site_file: the site file on T440.
+    """
+    site = load_site(site_file)
+    late = late_seconds()
+    if late > site.times.stale_seconds:
+        rename_run(f"Stale: {late:.0f} s late")
+        return Completed(name="Stale", message=f"{late:.0f} s late, a newer check looks now")
+    if is_moving(site):
+        rename_run("A move is under way")
+        return Completed(name="Moving", message="a move is under way; nothing to do but watch")
+    situation, decision = look_until_known(site)
+    rename_run(decision.reason)
+    try:
+        outcome = act(site_file, situation, decision)
+    except (MoveHeld, StaleRecord) as error:
+        return Completed(name="Moving", message=str(error))
+    return record_outcome(situation, decision, outcome)
+
+
+def look_until_known(site: Site) -> tuple[Situation, Decision]:
+    """Observe and decide; while a node has been silent for less than H, again each second."""
+    end = time.monotonic() + site.times.look_limit_seconds
+    seen = observe(site)
+    while True:
+        situation = situate(site, seen)
+        decision = decide(situation)
+        if decision.kind is not Kind.LOOK_AGAIN or time.monotonic() > end:
+            return situation, decision
+        get_run_logger().info("%s", decision.reason)
+        time.sleep(site.times.ask_seconds)  # the interval of looks, bounded by `end`
+        seen = observe(site, seen)
+
+
+def situate(site: Site, seen: dict[str, Observation]) -> Situation:
+    """The observations with the record and the history; what they add to it is kept at once."""
+    with check_lock(site):
+        history = after_boot(load_history(site), boot_id())
+        situation = Situation(site, read_record(site), seen, history, now())
+        situation = replace(situation, history=remember(situation))
+        if situation.history != history:
+            save_history(site, situation.history)
+    return situation
+
+
+def act(site_file: Path, s: Situation, decision: Decision) -> Outcome:
+    """Carry out one decision; an action that failed is an outcome, too.
+
+    Raises MoveHeld or StaleRecord when another run acted first; then nothing was done.
+    """
+    if behind := nodes_behind(s.record, s.observations):
+        spread_record(s.site, s.record, behind)
+    if decision.kind in (Kind.NOTHING, Kind.LOOK_AGAIN):
+        return Outcome(False, False, decision.level, decision.reason)
+    try:
+        if decision.kind in (Kind.FAILOVER, Kind.FAILBACK):
+            return hand_over(site_file, s, decision)
+        act_in_place(s, decision)
+        return Outcome(True, False, decision.level, decision.reason)
+    except (MoveHeld, StaleRecord):
+        raise
+    except DualJoeError as error:
+        return Outcome(False, False, Level.CRITICAL, f"{decision.reason}. It was not done: {error}")
+
+
+def act_in_place(s: Situation, decision: Decision) -> None:
+    """The actions that move nothing: adopt, fence, restart."""
+    match decision.kind:
+        case Kind.ADOPT:
+            write_record(s.site, newest_record(s), s.record)
+        case Kind.FENCE:
+            with move_lock(s.site):
+                kill_gateway(s.site, decision.node)
+        case Kind.RESTART:
+            with move_lock(s.site):
+                restart(s, decision)
+
+
+def restart(s: Situation, decision: Decision) -> None:
+    """Stop what is left of the holder's gateway and start it again in place."""
+    fresh = load_history(s.site)
+    if fresh.restarted_at != s.history.restarted_at or read_record(s.site) != s.record:
+        raise StaleRecord("another check restarted it, or the record changed")
+    other = Stop.STOPPED if s.other.gateway_runs is False else Stop.UNREACHABLE
+    stop_gateway(s.site, decision.node, s.site.times.kill_budget_seconds)
+    start_gateway(s.site, decision.node, s.record.epoch, other)
+    save_history(s.site, after_action(replace(s, history=fresh), decision, moved=False))
+
+
+def hand_over(site_file: Path, s: Situation, decision: Decision) -> Outcome:
+    """Fire the failover or failback as a flow of its own, nested below this check."""
+    moved = failure_handling(
+        action=Action(decision.kind.value),
+        reason=decision.reason,
+        epoch=s.record.epoch,
+        site_file=site_file,
+    )
+    serves = moved.serving_after is not None
+    return Outcome(True, True, Level.OK if serves else Level.CRITICAL, moved.told)
+
+
+def record_outcome(s: Situation, decision: Decision, outcome: Outcome) -> State[Any]:
+    """Keep what the next check must know, tell a person what changed, and name the state."""
+    with check_lock(s.site):
+        fresh = load_history(s.site)
+        before = fresh.level
+        reminder = s.site.times.reminder_seconds
+        due = is_alert_due(fresh, outcome.level, s.now, reminder, acted=outcome.acted)
+        kept = fresh
+        if outcome.moved:
+            kept = after_action(replace(s, history=fresh), decision, moved=True)
+        kept = replace(kept, level=outcome.level.value)
+        if due:
+            kept = replace(kept, told_wall=s.now.wall)
+        if kept != fresh:
+            save_history(s.site, kept)
+    if due:
+        write_journal(s.site, "decision", **facts(s, decision))
+        if not outcome.moved:  # a move tells its own story
+            alert(s.site, outcome.level, outcome.text)
+    return final_state(before, outcome)
+
+
+def final_state(before: str, outcome: Outcome) -> State[Any]:
+    """Failed only for a change for the worse; while it lasts, Completed as Degraded."""
+    if outcome.moved:
+        return Completed(name="Moved", message=outcome.text)
+    if is_worse(before, outcome.level):
+        return Failed(message=outcome.text)
+    if outcome.level is not Level.OK:
+        return Completed(name="Degraded", message=outcome.text)
+    return Completed(message=outcome.text)
+
+
+def facts(s: Situation, decision: Decision) -> dict[str, Any]:
+    """All that the decision depended on, so that it can be made again from the journal."""
+    return {
+        "decision": decision,
+        "record": s.record,
+        "observations": {name: vars(seen) for name, seen in s.observations.items()},
+        "history": vars(s.history),
+        "now": s.now,
+    }

@@ -1,0 +1,99 @@
+"""Every 5 min: carry the holder's memory to the other node, validated, and merge it in there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from tasks.core.errors import Refused, Unreachable
+from tasks.core.site import Site
+from tasks.core.situation import Level
+from tasks.journal import is_moving, write_journal
+from tasks.memory import (
+    apply_memory,
+    find_base,
+    find_memory,
+    merge_lines,
+    publish_memory,
+    pull_memory,
+    validate_memory,
+)
+from tasks.notify import alert
+from tasks.record import read_record
+from tasks.runs import is_newer_due, rename_run
+from tasks.sites import DEFAULT_SITE, load_site
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What one sync did: its snapshot, and a sentence for every file that was not just taken."""
+
+    snapshot: str
+    files: int
+    bytes: int
+    changed: int
+    unusual: tuple[str, ...]
+
+
+@flow(name="memory-sync")
+def memory_sync(site_file: Path = DEFAULT_SITE) -> State[Any]:
+    """Carry the serving node's memory to the other node: pull, validate, publish, apply.
+
+    Args:
+        site_file: the site file on T440.
+    """
+    site = load_site(site_file)
+    if is_newer_due():
+        return Completed(name="Skipped", message="a newer sync is due already")
+    if is_moving(site):
+        return Completed(name="Moving", message="a move is under way and takes the memory along")
+    record = read_record(site)
+    source, receiver = record.holder, site.other(record.holder)
+    try:
+        synced = sync(site, source, receiver, record.epoch, site.times.pull_limit_seconds)
+    except Unreachable as error:
+        rename_run(f"Skipped: {error.host} is unreachable")
+        return Completed(name="Skipped", message=str(error))
+    text = f"{source} to {receiver}: {synced.files} files, {synced.changed} changed"
+    rename_run(text)
+    return Completed(message=text)
+
+
+def sync(site: Site, source: str, receiver: str, epoch: int, seconds: float) -> Synced:
+    """One sync; `seconds` bound the copying. The live memory changes only in its last step.
+
+    Raises Refused when the source shows no memory or the change looks like a loss, Unreachable when
+    a node does not answer.
+    """
+    found = find_memory(site, source)
+    agents = tuple(name for name, agent in found["agents"].items() if agent["files"])
+    if not agents:
+        raise Refused(f"{source} shows no memory at all: nothing is taken over from it")
+    base = find_base(site, source, receiver, seconds)
+    pulled = pull_memory(site, source, receiver, agents, seconds)
+    validate_memory(site, receiver)
+    published = publish_memory(site, source, receiver, epoch)
+    applied = apply_memory(site, source, receiver, published["id"], base, epoch)
+    unusual = tuple(merge_lines(applied, source, receiver))
+    if unusual:
+        report(site, source, receiver, unusual)
+    return Synced(
+        published["id"], published["files"], published["bytes"], pulled["changed"], unusual
+    )
+
+
+def report(site: Site, source: str, receiver: str, lines: tuple[str, ...]) -> None:
+    """Tell a person, once, of every file that was not simply taken."""
+    write_journal(site, "merge", source=source, receiver=receiver, lines=lines)
+    text = f"Memory of {receiver} was merged into that of {source}: {len(lines)} files of note"
+    alert(site, Level.WARN, f"{text}: " + "; ".join(lines[:5]))
+    table = "\n".join(f"- {line}" for line in lines)
+    create_markdown_artifact(
+        key=f"{site.site}-merge", markdown=f"# {text}\n\n{table}\n", description=text
+    )

@@ -1,0 +1,84 @@
+"""The steps of a backup: stage on T440, pull and publish on the receiver. A tier pulls, always."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from tasks.core.errors import Refused
+from tasks.core.site import Site
+from tasks.remote.local import call_local
+from tasks.remote.nodes import node
+
+PRIMARY_TIER = "primary"
+DR_TIER = "dr"
+STEP_SECONDS = 120.0
+
+
+def store_of(container: str) -> str:
+    """The store of a container's backups, the same name on both tiers."""
+    return f"backup/{container}"
+
+
+@task(name="stage", task_run_name="stage-{container}", retries=1, cache_policy=NO_CACHE)
+def stage(site: Site, container: str) -> dict[str, Any]:
+    """Make a consistent copy of a container on T440: files, and databases by the backup API."""
+    order = {"source": container}
+    staged = call_local(site.watchdog, "store stage", order, seconds=STEP_SECONDS)
+    get_run_logger().info(
+        "%s: %s files, %s bytes, %s databases, %s s",
+        *(container, staged["files"], staged["bytes"], staged["databases"], staged["seconds"]),
+    )
+    return staged
+
+
+@task(
+    name="pull-backup",
+    task_run_name="pull-{container}-to-{receiver}",
+    retries=2,
+    retry_delay_seconds=2,
+    cache_policy=NO_CACHE,
+)
+def pull_backup(
+    site: Site, container: str, source: str, receiver: str, export: str
+) -> dict[str, Any]:
+    """Copy one export of `source` into the receiver's .incoming, with its manifest."""
+    seconds = site.times.pull_limit_seconds
+    order = {
+        "store": store_of(container),
+        "peer": source,
+        "parts": {"": f"{export}/tree"},
+        "check": f"{export}/manifest.json",
+        "deadline_seconds": seconds,
+    }
+    return node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
+
+
+@task(
+    name="publish-backup", task_run_name="publish-{container}-on-{receiver}", cache_policy=NO_CACHE
+)
+def publish_backup(
+    site: Site, container: str, source: str, receiver: str, epoch: int, tier: str
+) -> dict[str, Any]:
+    """Verify what came, and make it the receiver's newest snapshot, or refuse it."""
+    order = {"store": store_of(container), "origin": source, "epoch": epoch, "tier": tier}
+    published = node(site, receiver).call("store publish", order, seconds=STEP_SECONDS)
+    same = "unchanged since" if published["unchanged"] else "published as"
+    get_run_logger().info(
+        "%s: %s files, %s %s", container, published["files"], same, published["id"]
+    )
+    return published
+
+
+@task(name="newest-backup", task_run_name="newest-{container}-on-{holder}", cache_policy=NO_CACHE)
+def newest_backup(site: Site, container: str, holder: str) -> str:
+    """The id of the newest verified snapshot of a container on a tier. Raises Refused when none."""
+    store = store_of(container)
+    listed = node(site, holder).call("store list", {"store": store}, seconds=STEP_SECONDS)
+    current = listed["stores"][store]["current"]
+    if not current:
+        raise Refused(f"{holder} has no verified backup of {container} yet")
+    return str(current)

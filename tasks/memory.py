@@ -1,0 +1,121 @@
+"""The steps of a memory sync, each ordered by T440 and done by the receiver, node to node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from tasks.core.site import Site
+from tasks.remote.nodes import node
+
+STORE = "memory"
+STEP_SECONDS = 60.0
+
+
+@task(name="find-memory", retries=2, retry_delay_seconds=1, cache_policy=NO_CACHE)
+def find_memory(site: Site, source: str) -> dict[str, Any]:
+    """The agents of a node and how many files of memory each has."""
+    found = node(site, source).call("memory list", seconds=STEP_SECONDS)
+    agents = ", ".join(f"{name} {agent['files']}" for name, agent in found["agents"].items())
+    get_run_logger().info("%s: %s files of memory (%s)", source, found["files"], agents)
+    return found
+
+
+@task(name="find-base", retries=2, retry_delay_seconds=1, cache_policy=NO_CACHE)
+def find_base(site: Site, source: str, receiver: str, seconds: float) -> str | None:
+    """The last memory that both nodes had, as a snapshot in the receiver's own store.
+
+    While roles stay it is what the receiver last took in from the source; after a change of roles
+    it is what the source last took in from the receiver, and is fetched from there. The higher
+    epoch is the later one: at one epoch memory travels one way only.
+    """
+    mine = node(site, receiver).call("memory base", {"of": source}, seconds=STEP_SECONDS)
+    theirs = node(site, source).call("memory base", {"of": receiver}, seconds=STEP_SECONDS)
+    if theirs["snapshot"] and (theirs["epoch"] or 0) > (mine["epoch"] or 0):
+        order = {
+            "store": STORE,
+            "peer": source,
+            "snapshot": theirs["snapshot"],
+            "pin": f"fork-{theirs['epoch']}",
+            "deadline_seconds": seconds,
+        }
+        node(site, receiver).call("store fetch", order, seconds=seconds + STEP_SECONDS)
+        return str(theirs["snapshot"])
+    return str(mine["snapshot"]) if mine["snapshot"] else None
+
+
+@task(name="pull-memory", retries=2, retry_delay_seconds=2, cache_policy=NO_CACHE)
+def pull_memory(
+    site: Site, source: str, receiver: str, agents: tuple[str, ...], seconds: float
+) -> dict[str, Any]:
+    """Copy the agents' memory into the receiver's .incoming; nothing live is touched."""
+    order = {
+        "store": STORE,
+        "peer": source,
+        "parts": {agent: f"memory/{agent}" for agent in agents},
+        "memory": True,
+        "deadline_seconds": seconds,
+    }
+    pulled = node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
+    get_run_logger().info(
+        "%(files)s files, %(bytes)s bytes, %(changed)s changed, %(passes)s passes, %(seconds)s s",
+        pulled,
+    )
+    return pulled
+
+
+@task(name="validate-memory", cache_policy=NO_CACHE)
+def validate_memory(site: Site, receiver: str) -> dict[str, Any]:
+    """Check every file that came; a bad one is named with line, column and what was expected."""
+    checked = node(site, receiver).call("store validate", {"store": STORE}, seconds=STEP_SECONDS)
+    for fault in checked["bad"]:
+        get_run_logger().warning(
+            "%(path)s:%(line)s:%(column)s: %(message)s, expected %(expected)s", fault
+        )
+    return checked
+
+
+@task(name="publish-memory", cache_policy=NO_CACHE)
+def publish_memory(site: Site, source: str, receiver: str, epoch: int) -> dict[str, Any]:
+    """Make what came the receiver's newest snapshot, or refuse it and keep the last good one."""
+    order = {"store": STORE, "origin": source, "epoch": epoch, "tier": STORE}
+    published = node(site, receiver).call("store publish", order, seconds=STEP_SECONDS)
+    same = "unchanged since" if published["unchanged"] else "published as"
+    get_run_logger().info("%s files, %s %s", published["files"], same, published["id"])
+    for path, why in published["held"].items():
+        get_run_logger().warning("held at its last good version: %s: %s", path, why)
+    return published
+
+
+@task(name="apply-memory", cache_policy=NO_CACHE)
+def apply_memory(
+    site: Site, source: str, receiver: str, snapshot: str, base: str | None, epoch: int
+) -> dict[str, Any]:
+    """Merge a snapshot into the receiver's live workspaces; its gateway must not run."""
+    order = {
+        "store": STORE,
+        "snapshot": snapshot,
+        "base": base,
+        "peer": source,
+        "epoch": epoch,
+    }
+    applied = node(site, receiver).call("store apply", order, seconds=STEP_SECONDS)
+    for line in merge_lines(applied, source, receiver):
+        get_run_logger().warning("%s", line)
+    return applied
+
+
+def merge_lines(applied: dict[str, Any], source: str, receiver: str) -> list[str]:
+    """Every file that was not simply taken, a sentence each."""
+    lines = [f"{path}: {receiver}'s end was appended" for path in applied.get("appended", [])]
+    for conflict in applied.get("conflicts", []):
+        lines.append(
+            f"{conflict['path']}: changed on both; {source}'s is live,"
+            f" {receiver}'s is kept as {conflict['copy']}"
+        )
+    lines += [f"{path}: only {receiver} has it, kept" for path in applied.get("kept_own", [])]
+    lines += [f"{path}: not touched" for path in applied.get("refused", [])]
+    return lines

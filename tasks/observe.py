@@ -1,0 +1,97 @@
+"""Look at both nodes at once: ssh, the node's own word, and the gateway's /healthz."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.core.errors import (
+    AuthFailed,
+    DualJoeError,
+    HostKeyMismatch,
+    Unreachable,
+)
+from tasks.core.site import Site
+from tasks.core.state import Health, Observation, Record, Ssh
+from tasks.remote.http import probe_healthz
+from tasks.remote.nodes import node
+
+
+@task(name="observe", cache_policy=NO_CACHE)
+def observe(site: Site, before: dict[str, Observation] | None = None) -> dict[str, Observation]:
+    """Both nodes at once, each within the probe deadline.
+
+    `before`: the last look of the same check; silence is counted from its first failed probe.
+    """
+    with ThreadPoolExecutor(len(site.nodes)) as pool:
+        looks = {name: pool.submit(look, site, name) for name in site.nodes}
+        seen = {name: found.result() for name, found in looks.items()}
+    return {
+        name: count_silence(one, (before or {}).get(name), begun)
+        for name, (one, begun) in seen.items()
+    }
+
+
+def look(site: Site, name: str) -> tuple[Observation, float]:
+    """One node -> (observation, monotonic second at which the look began)."""
+    begun = time.monotonic()
+    seconds = site.times.probe_seconds
+    try:
+        word = node(site, name).call("observe", seconds=seconds)
+    except HostKeyMismatch as error:
+        return Observation(name, Ssh.KEY_MISMATCH, detail=error.what), begun
+    except AuthFailed as error:
+        return Observation(name, Ssh.NO_ACCESS, detail=error.what), begun
+    except Unreachable as error:
+        ssh = Ssh.REFUSED if error.refused else Ssh.TIMEOUT
+        return Observation(name, ssh, detail=error.what), begun
+    except DualJoeError as error:  # ssh works, the node's program does not
+        word = {"detail": str(error)}
+    health = probe_healthz(node(site, name), site.nodes[name].gateway_port, seconds)
+    return parse_word(name, word, health), begun
+
+
+def parse_word(name: str, word: dict[str, Any], healthz: Health) -> Observation:
+    """The node's answer to `observe` -> Observation; what is missing or odd stays unknown."""
+    gateway = word.get("gateway")
+    memory = word.get("memory")
+    runs = None
+    if isinstance(gateway, dict):
+        runs = bool(gateway.get("pids")) or bool(gateway.get("port_open"))
+    age = memory.get("age_seconds") if isinstance(memory, dict) else None
+    return Observation(
+        node=name,
+        ssh=Ssh.OK,
+        healthz=healthz,
+        gateway_runs=runs,
+        permitted=word.get("why_not") == "",
+        record=parse_record(word.get("record")),
+        boot_id=str(word.get("boot_id", "")),
+        memory_age_seconds=float(age) if isinstance(age, int | float) else None,
+        detail=str(word.get("detail") or word.get("record_error") or ""),
+    )
+
+
+def parse_record(raw: Any) -> Record | None:
+    """{epoch, holder} -> Record; None for anything else."""
+    if not isinstance(raw, dict):
+        return None
+    epoch, holder = raw.get("epoch"), raw.get("holder")
+    if isinstance(epoch, int) and isinstance(holder, str):
+        return Record(epoch, holder)
+    return None
+
+
+def count_silence(seen: Observation, before: Observation | None, begun: float) -> Observation:
+    """Carry the silence of one look over to the next: it ends when ssh answers."""
+    if seen.ssh is Ssh.OK:
+        return seen
+    since = begun
+    if before is not None and before.ssh is not Ssh.OK:
+        since = before.silent_from
+    return replace(seen, silent_from=since, silent_seconds=time.monotonic() - since)
