@@ -8,12 +8,22 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .launch import module_argv
-from .processes import MARKER, descendants, kill_until_gone, marked, process_table, wait_until
+from .processes import (
+    MARKER,
+    Process,
+    descendants,
+    kill_until_gone,
+    marked,
+    process_table,
+    read_command,
+    wait_until,
+)
 from .sshd import (
     ensure_privilege_folder,
     make_sshd_config,
@@ -94,7 +104,7 @@ class Machine:
         try:
             return wait_until(answers, seconds, f"{self.name}: sshd answers at {self.ssh_port}")
         except BaseException:
-            self.power_cut()
+            self._kill_all(seconds)
             raise
 
     def _start_init(self) -> None:
@@ -132,13 +142,23 @@ class Machine:
         tree: list[int] = []
         if self._init is not None and self._init.pid in table:
             tree = [self._init.pid, *descendants(self._init.pid, table)]
-        return list(dict.fromkeys((*tree, *marked(lambda m: m == str(self.folder), table))))
+        return list(dict.fromkeys((*tree, *belonging_to(self.folder, table))))
 
     def power_cut(self, seconds: float = 10.0) -> float:
-        """Kill everything at once, lose the run folder; return the seconds until all was gone.
+        """Kill everything at once and lose the run folder; return the seconds that it took.
 
         Raises TimeoutError when a process or an open port is left.
         """
+        begun = time.monotonic()
+        self._kill_all(seconds)
+        ports = (self.ssh_port, self.gateway_port)
+        wait_until(
+            lambda: not any(map(port_is_open, ports)), seconds, f"{self.name}: {ports} closed"
+        )
+        shutil.rmtree(self.run, ignore_errors=True)
+        return time.monotonic() - begun
+
+    def _kill_all(self, seconds: float) -> None:
         init = self._init.pid if self._init is not None else 0
         # init last: what is orphaned before goes to it and stays in sight
         kill_until_gone(lambda: [pid for pid in self.pids() if pid != init], seconds)
@@ -149,12 +169,32 @@ class Machine:
             self._control.close()
         self._init = self._control = None
         kill_until_gone(self.pids, seconds)
-        ports = (self.ssh_port, self.gateway_port)
-        took = wait_until(
-            lambda: not any(map(port_is_open, ports)), seconds, f"{self.name}: {ports} closed"
-        )
-        shutil.rmtree(self.run, ignore_errors=True)
-        return took
+
+
+def belonging_to(folder: Path, table: dict[int, Process]) -> list[int]:
+    """Processes of the machine `folder`, or of all machines below it, without help of an init.
+
+    Found by their marker; an sshd, whose title covers its environment, by its configuration or log.
+    """
+    inside = f"{folder}/"
+    found = dict.fromkeys(marked(lambda marker: f"{marker}/".startswith(inside), table))
+    for process in table.values():
+        if process.name == "sshd" and _names_or_opens(process.pid, inside):
+            found[process.pid] = None
+            found.update(dict.fromkeys(descendants(process.pid, table)))
+    return list(found)
+
+
+def _names_or_opens(pid: int, inside: str) -> bool:
+    """Whether the process's command line names something `inside`, or it has such a file open."""
+    if inside in read_command(pid):
+        return True
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{pid}/fd/{name}").startswith(inside):
+                    return True
+    return False
 
 
 def sweep(root: Path, seconds: float = 10.0) -> list[str]:
@@ -162,19 +202,11 @@ def sweep(root: Path, seconds: float = 10.0) -> list[str]:
 
     Raises TimeoutError when something does not end.
     """
-    root = root.resolve()
     found: dict[int, str] = {}
 
     def left() -> list[int]:
         table = process_table()
-        pids = marked(lambda marker: Path(marker).parent == root, table)
-        # A session's sshd shows neither marker nor folder: it is the parent of a marked process,
-        # or writes to our log.
-        parents = {table[pid].parent for pid in pids}
-        for process in table.values():
-            is_sshd = process.name == "sshd" and process.pid not in pids
-            if is_sshd and (process.pid in parents or _has_open(process.pid, root)):
-                pids.append(process.pid)
+        pids = belonging_to(root.resolve(), table)
         for pid in pids:
             found.setdefault(pid, table[pid].name)
         return pids
@@ -184,15 +216,3 @@ def sweep(root: Path, seconds: float = 10.0) -> list[str]:
     if remove_privilege_folder():
         said.append("removed /run/sshd, left by an earlier demo")
     return said
-
-
-def _has_open(pid: int, root: Path) -> bool:
-    """Whether the process has a file below `root` open, or runs a command line that names it."""
-    with contextlib.suppress(OSError):
-        if str(root) + "/" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace"):
-            return True
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{pid}/fd/{name}").startswith(f"{root}/"):
-                    return True
-    return False

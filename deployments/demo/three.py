@@ -37,12 +37,19 @@ class ThreeMachines:
         self.root = root.resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self._lock = lock_root(self.root)
+        try:
+            self._build(ports or pick_ports(), telegram_url, openclaw)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _build(self, ports: Ports, telegram_url: str, openclaw: dict[str, Any]) -> None:
         self.swept = sweep(self.root)
         remove_earlier(self.root, (T440, *NODES, "ledger"))
         self.ledger = self.root / "ledger"
         self.ledger.mkdir()
-        self.ports = ports or pick_ports()
-        pairs = zip((T440, *NODES), self.ports, strict=True)
+        self.ports = ports
+        pairs = zip((T440, *NODES), ports, strict=True)
         self.machines = {name: Machine(self.root, name, *both) for name, both in pairs}
         self.t440 = self.machines[T440]
         self.nodes = {name: self.machines[name] for name in NODES}
