@@ -20,7 +20,7 @@ class Action(Enum):
     NOTHING = "nothing"
     START = "start"
     DRAIN = "drain"  # SIGTERM to its main process; it may take its time
-    STOP = "stop"  # SIGTERM; SIGKILL follows within the kill budget
+    STOP = "stop"  # as systemctl stop: SIGTERM now, and SIGKILL after K even if this guard hangs
     KILL = "kill"  # SIGKILL to the whole cgroup, now
 
 
