@@ -46,9 +46,9 @@ class Voter:
         if self._has_left(ask, state.vote):
             state = state._replace(vote=FREE)
         granted = self._may_lend(ask, state, serving) and self._is_free(state.vote, ask, now)
-        if granted:
+        if granted and state.record is not None:
             until = max(state.vote.until, now + self.timing.lent)
-            state = state._replace(vote=Vote(ask.sender, ask.record.epoch, until))  # type: ignore[union-attr]
+            state = state._replace(vote=Vote(ask.sender, state.record.epoch, until))
         drain = self._drains(ask, state, now)
         told = Answer(self.name, ask.boot_id, ask.t, state.record, granted, serving, drain)
         return state, told
