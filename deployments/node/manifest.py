@@ -123,6 +123,13 @@ def write_manifest(file: Path, document: Mapping[str, Any]) -> None:
         os.fsync(stream.fileno())
 
 
+def write_about(snapshot: Path, document: Mapping[str, Any]) -> None:
+    """Write about.json beside the manifest: all but the files, for lists and retention."""
+    about = {key: value for key, value in document.items() if key not in ("files", "skipped")}
+    about.update(files=len(document["files"]), bytes=size_of(document["files"]))
+    write_manifest(snapshot / "about.json", about)
+
+
 def read_manifest(file: Path) -> dict[str, Any]:
     """Raises Failed when it is missing or is no manifest."""
     try:

@@ -185,12 +185,17 @@ def memory_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def memory_base(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
-    """{"of": peer} -> {"snapshot": id or null, "epoch": int or null}.
+    """{"of": peer} -> {"snapshot": id or null, "epoch": int or null, "without": [path]}.
 
     The last snapshot originated by `of` that THIS node has applied; it lies in this node's own
-    memory store and is the base of the merge when the roles have changed.
+    memory store and is the base of the merge when the roles have changed. `without` are files of
+    it that this node could not take in; they are no part of the base.
     """
     from .shelf import open_shelf, read_applied
 
     applied = read_applied(open_shelf(config, "memory")).get(p.name(params, "of"), {})
-    return {"snapshot": applied.get("snapshot"), "epoch": applied.get("epoch")}
+    return {
+        "snapshot": applied.get("snapshot"),
+        "epoch": applied.get("epoch"),
+        "without": applied.get("without", []),
+    }

@@ -47,6 +47,14 @@ def text(params: dict[str, Any], key: str) -> str:
     return value
 
 
+def paths(params: dict[str, Any], key: str) -> list[str]:
+    """A list of texts, [] when it is absent."""
+    value = params.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise BadInput(f'"{key}" must be a list of paths')
+    return value
+
+
 def integer(params: dict[str, Any], key: str) -> int:
     """A whole number that is not negative."""
     value = params.get(key)

@@ -16,7 +16,8 @@ DEFAULT_PATTERNS = (
     "memory/**",
 )
 # Indexes that are derived from the Markdown, what only one process may hold, and what is no memory.
-NEVER = ("!memory/.dreams/", "!*.sqlite*", "!*.lock", "!.git/", "!node_modules/")
+# `.joe-*` is a file that `store apply` is just writing.
+NEVER = ("!memory/.dreams/", "!*.sqlite*", "!*.lock", "!.git/", "!node_modules/", "!.joe-*")
 
 
 def is_memory(path: str, patterns: Sequence[str]) -> bool:

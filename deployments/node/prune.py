@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
-from .errors import Failed
-from .manifest import read_manifest
 from .pins import drop_old_pins, pinned_ids
 from .retention import BACKUP_PLAN, MEMORY_PLAN, choose_old
-from .shelf import Shelf, current_id, discard, snapshot_ids
+from .shelf import Shelf, current_id, discard, read_abouts
 
 
 def prune(shelf: Shelf) -> list[str]:
-    """Delete what retention no longer keeps; only ever called after a verified publish."""
+    """Delete what retention no longer keeps; only ever called after a verified publish.
+
+    A snapshot of this node's own memory is kept by its pin alone: it is no part of the history of
+    what was received, and must not take the place of one that is.
+    """
     now = time.time()
-    times = snapshot_times(shelf)
+    abouts = read_abouts(shelf)
+    times = {str(one["id"]): float(one["time"]) for one in abouts if not one.get("own")}
     keep = {*pinned_ids(shelf, now), str(current_id(shelf))}
     old = choose_old(times, keep, now, MEMORY_PLAN if shelf.store == "memory" else BACKUP_PLAN)
+    old += [str(one["id"]) for one in abouts if one.get("own") and one["id"] not in keep]
     for snapshot in old:
         discard(shelf, shelf.snaps / snapshot)
     drop_old_pins(shelf, now)
     return old
-
-
-def snapshot_times(shelf: Shelf) -> Mapping[str, float]:
-    """Id -> Unix seconds of each snapshot that has a readable manifest."""
-    times = {}
-    for snapshot in snapshot_ids(shelf):
-        try:
-            times[snapshot] = float(read_manifest(shelf.snaps / snapshot / "manifest.json")["time"])
-        except (Failed, KeyError, ValueError):
-            continue
-    return times

@@ -19,6 +19,7 @@ from .manifest import (
     root_hash,
     size_of,
     take_files,
+    write_about,
     write_manifest,
 )
 from .memory import patterns_of
@@ -140,6 +141,7 @@ class _Draft:
             "accepted": {"reason": accept, "instead_of": reasons} if reasons else None,
         }
         write_manifest(self.shelf.incoming / "manifest.json", document)
+        write_about(self.shelf.incoming, document)
         for name in (PULLED, PEER_MANIFEST, "refused.json"):
             (self.shelf.incoming / name).unlink(missing_ok=True)
         put_in_place(self.shelf, self.shelf.incoming, snapshot)

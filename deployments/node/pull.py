@@ -13,7 +13,7 @@ from . import params as p
 from .config import NodeConfig
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
-from .manifest import read_manifest, verify
+from .manifest import read_manifest, verify, write_about
 from .memory import patterns_of
 from .patterns import make_filters
 from .pins import DAY_SECONDS, pin
@@ -175,5 +175,7 @@ def _fetch(shelf: Shelf, run: _Run, store: str, snapshot: str) -> None:
             f"snapshot {snapshot} came with {len(wrong)} files that differ from its manifest: "
             + ", ".join(wrong[:5])
         )
+    # Kept by its pin alone: it is no part of the history of what this store received.
+    write_about(beside, {**read_manifest(beside / "manifest.json"), "own": True})
     discard(shelf, shelf.snaps / snapshot)
     put_in_place(shelf, beside, snapshot)

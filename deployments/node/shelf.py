@@ -29,7 +29,7 @@ from typing import Any
 from .config import NodeConfig
 from .durable import sync_folder, write_json
 from .errors import BadInput, Failed, Refused
-from .manifest import read_manifest, walk
+from .manifest import walk
 
 KEPT_REJECTED = 5
 
@@ -126,13 +126,14 @@ def current_id(shelf: Shelf) -> str | None:
             return target
     except OSError:
         pass
-    for snapshot in reversed(snapshot_ids(shelf)):
-        try:
-            if not read_manifest(shelf.snaps / snapshot / "manifest.json").get("own"):
-                return snapshot
-        except Failed:
-            continue
-    return None
+    received = [about["id"] for about in read_abouts(shelf) if not about.get("own")]
+    return str(received[-1]) if received else None
+
+
+def read_abouts(shelf: Shelf) -> list[dict[str, Any]]:
+    """about.json of each published snapshot, oldest first; a ruined one is left out."""
+    abouts = [read_json(shelf.snaps / one / "about.json") for one in snapshot_ids(shelf)]
+    return [about for about in abouts if "id" in about and "time" in about]
 
 
 def sync_filesystem(folder: Path) -> None:
@@ -191,6 +192,7 @@ def link_tree(source: Path, target: Path) -> None:
     for path, status in walk(source):
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(source / path), target / path)
+            shutil.copystat(source / path, target / path, follow_symlinks=False)
         else:
             os.link(source / path, target / path)
     for folder, made in reversed(folders):  # inner ones first: a link made changes the time

@@ -137,6 +137,7 @@ class _Staging:
         target = self.made / "tree" / path
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(self.source / path), target)
+            shutil.copystat(self.source / path, target, follow_symlinks=False)
             self.files[path] = {"link": os.readlink(target)}
             self.changed += self.old.get(path) != self.files[path]
         elif not stat.S_ISREG(status.st_mode):

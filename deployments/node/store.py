@@ -9,10 +9,10 @@ from typing import Any
 from . import params as p
 from .config import NodeConfig
 from .errors import Failed
-from .manifest import read_manifest, size_of, walk
+from .manifest import walk
 from .pins import pinned_ids
 from .publish import VERIFIED
-from .shelf import Shelf, current_id, lock, open_shelf, read_applied, read_json, snapshot_ids
+from .shelf import Shelf, current_id, lock, open_shelf, read_abouts, read_applied, read_json
 from .validate import check_tree
 
 MOST_PROBLEMS = 200
@@ -48,7 +48,7 @@ def store_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     "applied": {peer: {"snapshot", "epoch", "own", "time"}}}}}.
 
     `age_seconds` is the age of the newest verified content; null when there is none. Snapshots
-    are listed oldest first; one without a readable manifest is left out.
+    are listed oldest first; a ruined one is left out.
     """
     names = [p.store(params)] if params.get("store") else find_stores(config)
     return {"stores": {name: _describe(config, open_shelf(config, name)) for name in names}}
@@ -67,23 +67,11 @@ def _describe(config: NodeConfig, shelf: Shelf) -> dict[str, Any]:
     now = time.time()
     pinned = pinned_ids(shelf, now)
     verified = newest_verified(config, shelf.store)
-    snapshots = []
-    for snapshot in snapshot_ids(shelf):
-        try:
-            document = read_manifest(shelf.snaps / snapshot / "manifest.json")
-        except Failed:
-            continue
-        snapshots.append(
-            {
-                "id": snapshot,
-                "time": document.get("time"),
-                "origin": document.get("origin"),
-                "epoch": document.get("epoch"),
-                "files": len(document["files"]),
-                "bytes": size_of(document["files"]),
-                "pinned": snapshot in pinned,
-            }
-        )
+    shown = ("id", "time", "origin", "epoch", "files", "bytes")
+    snapshots = [
+        {**{key: about.get(key) for key in shown}, "pinned": about["id"] in pinned}
+        for about in read_abouts(shelf)
+    ]
     return {
         "current": current_id(shelf),
         "age_seconds": verified["age_seconds"] if verified else None,

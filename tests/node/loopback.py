@@ -49,7 +49,7 @@ class Sshd:
         return file
 
     def admit(self, key: Path, file: Path) -> None:
-        """Let this key run the export of the machine whose node.json is `file`, and nothing else."""
+        """Let this key run the export of the machine that has this node.json, nothing else."""
         words = ("env", f"DUALJOE_NODE={file}", f"PYTHONPATH={REPOSITORY}", *RUN, "export")
         command = shlex.join(words).replace('"', '\\"')
         public = key.with_suffix(".pub").read_text()
@@ -141,13 +141,13 @@ def read_tree(root: Path) -> dict[str, bytes]:
 
 
 def _plain(value: Any) -> Any:
-    return {key: str(item) for key, item in value.items()} if isinstance(value, dict) else str(value)
+    return (
+        {key: str(item) for key, item in value.items()} if isinstance(value, dict) else str(value)
+    )
 
 
 def make_key(file: Path) -> None:
-    subprocess.run(
-        ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)), check=True
-    )
+    subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)), check=True)
 
 
 def free_port() -> int:
