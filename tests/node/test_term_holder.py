@@ -37,7 +37,9 @@ def test_holder_2_keeps_the_longer_term_when_answers_overtake_each_other() -> No
     guard = holder()
     guard.hear(answer(t=NOW + 3), NOW + 4, State(A1))
     guard.hear(answer(t=NOW), NOW + 5, State(A1))
-    assert guard.terms == {"t440": NOW + 23}
+    assert (guard.terms, guard.serve_until) == ({"t440": NOW + 23}, NOW + 23)
+    guard.hear(answer("pc-b", t=NOW + 1), NOW + 5, State(A1))
+    assert (guard.terms["pc-b"], guard.serve_until) == (NOW + 21, NOW + 23)
 
 
 def test_holder_1_adopts_a_higher_record_and_drops_all_terms_but_not_serve_until() -> None:
@@ -73,6 +75,12 @@ GIVEN_BACK = {
     ),
     "holder 3: after a boot the other node only says that it stopped": (
         Vote(UNKNOWN, 0, NOW + 9), answer("pc-b", A3, granted=False), False,
+    ),
+    "holder 3: after a boot the other node grants at another record": (
+        Vote(UNKNOWN, 0, NOW + 9), answer("pc-b", A1), False,
+    ),
+    "holder 3: it is lent to this node itself, which serves alone": (
+        Vote("pc-a", 1, NOW + 9), answer("pc-b", A3, granted=False), False,
     ),
     "holder 3: after a boot T440 grants": (
         Vote(UNKNOWN, 0, NOW + 9), answer("t440", A3), False,

@@ -54,6 +54,12 @@ def test_holder_5_serve_until_bounds_a_stop_by_a_higher_record_too() -> None:
     assert looks(serving(), State(B2), *times) == [Action.STOP, Action.KILL]
 
 
+def test_holder_1_a_node_that_is_not_named_stops_whatever_a_voter_grants() -> None:
+    guard = serving()
+    guard.hear(answer(record=B2), NOW, State(B2))
+    assert looks(guard, State(B2), NOW) == [Action.STOP]
+
+
 def test_holder_5_a_stop_once_begun_is_ended_though_a_term_comes_meanwhile() -> None:
     guard = serving()
     assert looks(guard, State(A1), NOW + 13) == [Action.STOP]
@@ -86,7 +92,7 @@ def test_a_drain_ends_the_work_once_while_the_term_goes_on() -> None:
 LAPSES = {
     "15 s after the last answer that said so": ([], 16.0),
     "at once with a newer answer of the same voter": ([answer(granted=False, t=NOW + 2)], 3.0),
-    "with a change of the record": ([answer(record=A3, granted=False, t=NOW + 2)], 3.0),
+    "with a change of the record": ([answer("pc-b", A3, granted=False, t=NOW + 2)], 3.0),
 }
 
 
