@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,9 @@ from tasks.journal import (
     write_journal,
 )
 from tasks.notify import alert
-from tasks.observe import observe
+from tasks.observe import observe, observe_until
 from tasks.record import nodes_behind, read_record, spread_record, write_record
-from tasks.runs import late_seconds, rename_run
+from tasks.runs import late_seconds, rename_run, skip_overdue
 from tasks.sites import DEFAULT_SITE, load_site
 
 
@@ -58,7 +57,10 @@ def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
     late = late_seconds()
     if late > site.times.stale_seconds:
         rename_run(f"Stale: {late:.0f} s late")
-        return Completed(name="Stale", message=f"{late:.0f} s late, a newer check looks now")
+        skipped = skip_overdue(site.times.stale_seconds)
+        return Completed(
+            name="Stale", message=f"{late:.0f} s late, skipped with {skipped} others as late"
+        )
     if is_moving(site):
         rename_run("A move is under way")
         return Completed(name="Moving", message="a move is under way; nothing to do but watch")
@@ -72,17 +74,22 @@ def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
 
 
 def look_until_known(site: Site) -> tuple[Situation, Decision]:
-    """Observe and decide; while a node has been silent for less than H, again each second."""
-    end = time.monotonic() + site.times.look_limit_seconds
+    """Observe and decide; while a node has been silent for less than H, look again each second."""
     seen = observe(site)
-    while True:
+    situation = situate(site, seen)
+    if decide(situation).kind is Kind.LOOK_AGAIN:
+        seen = observe_until(
+            site, seen, lambda one: is_known(site, one), site.times.look_limit_seconds
+        )
         situation = situate(site, seen)
-        decision = decide(situation)
-        if decision.kind is not Kind.LOOK_AGAIN or time.monotonic() > end:
-            return situation, decision
-        get_run_logger().info("%s", decision.reason)
-        time.sleep(site.times.ask_seconds)  # the interval of looks, bounded by `end`
-        seen = observe(site, seen)
+    return situation, decide(situation)
+
+
+def is_known(site: Site, seen: dict[str, Observation]) -> bool:
+    """Whether the table has something better to say than to look again."""
+    decision = decide(situate(site, seen))
+    get_run_logger().info("%s", decision.reason)
+    return decision.kind is not Kind.LOOK_AGAIN
 
 
 def situate(site: Site, seen: dict[str, Observation]) -> Situation:

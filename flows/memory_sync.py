@@ -79,7 +79,7 @@ def sync(site: Site, source: str, receiver: str, epoch: int, seconds: float) -> 
     pulled = pull_memory(site, source, receiver, agents, seconds)
     validate_memory(site, receiver)
     published = publish_memory(site, source, receiver, epoch)
-    applied = apply_memory(site, source, receiver, published["id"], base, epoch)
+    applied = apply_memory(site, source, receiver, published["id"], base)
     unusual = tuple(merge_lines(applied, source, receiver))
     if unusual:
         report(site, source, receiver, unusual)

@@ -25,26 +25,26 @@ def find_memory(site: Site, source: str) -> dict[str, Any]:
 
 
 @task(name="find-base", retries=2, retry_delay_seconds=1, cache_policy=NO_CACHE)
-def find_base(site: Site, source: str, receiver: str, seconds: float) -> str | None:
-    """The last memory that both nodes had, as a snapshot in the receiver's own store.
+def find_base(site: Site, source: str, receiver: str, seconds: float) -> dict[str, Any]:
+    """What both nodes had last, as `store apply` wants it: {} or {base, base_without}.
 
-    While roles stay it is what the receiver last took in from the source; after a change of roles
-    it is what the source last took in from the receiver, and is fetched from there. The higher
-    epoch is the later one: at one epoch memory travels one way only.
+    While roles stay the receiver knows it itself: what it last took in from the source. After a
+    change of roles it is what the source last took in from the receiver, and is fetched from there.
+    The higher epoch is the later one: at one epoch memory travels one way only.
     """
     mine = node(site, receiver).call("memory base", {"of": source}, seconds=STEP_SECONDS)
     theirs = node(site, source).call("memory base", {"of": receiver}, seconds=STEP_SECONDS)
-    if theirs["snapshot"] and (theirs["epoch"] or 0) > (mine["epoch"] or 0):
-        order = {
-            "store": STORE,
-            "peer": source,
-            "snapshot": theirs["snapshot"],
-            "pin": f"fork-{theirs['epoch']}",
-            "deadline_seconds": seconds,
-        }
-        node(site, receiver).call("store fetch", order, seconds=seconds + STEP_SECONDS)
-        return str(theirs["snapshot"])
-    return str(mine["snapshot"]) if mine["snapshot"] else None
+    if not theirs["snapshot"] or (theirs["epoch"] or 0) <= (mine["epoch"] or 0):
+        return {}
+    order = {
+        "store": STORE,
+        "peer": source,
+        "snapshot": theirs["snapshot"],
+        "pin": f"fork-{theirs['epoch']}",
+        "deadline_seconds": seconds,
+    }
+    node(site, receiver).call("store fetch", order, seconds=seconds + STEP_SECONDS)
+    return {"base": theirs["snapshot"], "base_without": theirs["without"]}
 
 
 @task(name="pull-memory", retries=2, retry_delay_seconds=2, cache_policy=NO_CACHE)
@@ -92,16 +92,10 @@ def publish_memory(site: Site, source: str, receiver: str, epoch: int) -> dict[s
 
 @task(name="apply-memory", cache_policy=NO_CACHE)
 def apply_memory(
-    site: Site, source: str, receiver: str, snapshot: str, base: str | None, epoch: int
+    site: Site, source: str, receiver: str, snapshot: str, base: dict[str, Any]
 ) -> dict[str, Any]:
     """Merge a snapshot into the receiver's live workspaces; its gateway must not run."""
-    order = {
-        "store": STORE,
-        "snapshot": snapshot,
-        "base": base,
-        "peer": source,
-        "epoch": epoch,
-    }
+    order = {"store": STORE, "snapshot": snapshot, "peer": source, **base}
     applied = node(site, receiver).call("store apply", order, seconds=STEP_SECONDS)
     for line in merge_lines(applied, source, receiver):
         get_run_logger().warning("%s", line)
@@ -110,12 +104,11 @@ def apply_memory(
 
 def merge_lines(applied: dict[str, Any], source: str, receiver: str) -> list[str]:
     """Every file that was not simply taken, a sentence each."""
-    lines = [f"{path}: {receiver}'s end was appended" for path in applied.get("appended", [])]
-    for conflict in applied.get("conflicts", []):
-        lines.append(
-            f"{conflict['path']}: changed on both; {source}'s is live,"
-            f" {receiver}'s is kept as {conflict['copy']}"
-        )
-    lines += [f"{path}: only {receiver} has it, kept" for path in applied.get("kept_own", [])]
-    lines += [f"{path}: not touched" for path in applied.get("refused", [])]
-    return lines
+    lines = [f"{path}: {receiver}'s end was appended" for path in applied["appended"]]
+    lines += [
+        f"{conflict['path']}: changed on both; {source}'s is live, {receiver}'s is kept as"
+        f" {conflict['copy']}"
+        for conflict in applied["conflicts"]
+    ]
+    lines += [f"{path}: only {receiver} has it, kept" for path in applied["kept_own"]]
+    return lines + [f"{fault['path']}: not touched: {fault['why']}" for fault in applied["refused"]]

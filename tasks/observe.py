@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -23,17 +24,36 @@ from tasks.remote.nodes import node
 
 
 @task(name="observe", cache_policy=NO_CACHE)
-def observe(site: Site, before: dict[str, Observation] | None = None) -> dict[str, Observation]:
-    """Both nodes at once, each within the probe deadline.
+def observe(site: Site) -> dict[str, Observation]:
+    """Both nodes at once, each within the probe deadline."""
+    return look_at_all(site, {})
 
-    `before`: the last look of the same check; silence is counted from its first failed probe.
+
+@task(name="observe-again", cache_policy=NO_CACHE)
+def observe_until(
+    site: Site,
+    seen: dict[str, Observation],
+    is_known: Callable[[dict[str, Observation]], bool],
+    seconds: float,
+) -> dict[str, Observation]:
+    """Look again each second until what is seen is enough for a decision, `seconds` at most.
+
+    Silence is counted from the first failed probe in `seen`.
     """
+    end = time.monotonic() + seconds
+    while not is_known(seen) and time.monotonic() < end:
+        time.sleep(site.times.ask_seconds)  # the interval of looks, bounded by `end`
+        seen = look_at_all(site, seen)
+    return seen
+
+
+def look_at_all(site: Site, before: dict[str, Observation]) -> dict[str, Observation]:
+    """One look at both nodes; `before` is the look before it in the same check."""
     with ThreadPoolExecutor(len(site.nodes)) as pool:
         looks = {name: pool.submit(look, site, name) for name in site.nodes}
         seen = {name: found.result() for name, found in looks.items()}
     return {
-        name: count_silence(one, (before or {}).get(name), begun)
-        for name, (one, begun) in seen.items()
+        name: count_silence(one, before.get(name), begun) for name, (one, begun) in seen.items()
     }
 
 

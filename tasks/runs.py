@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prefect import runtime
 from prefect.client.orchestration import get_client
@@ -14,7 +14,8 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Completed
 
 
 def rename_run(name: str) -> None:
@@ -28,7 +29,7 @@ def rename_run(name: str) -> None:
 def late_seconds() -> float:
     """Seconds since this run was due; 0 when it was started by hand or by another run."""
     due = runtime.flow_run.scheduled_start_time
-    if not runtime.flow_run.deployment_id or due is None:
+    if not runtime.deployment.id or due is None:
         return 0.0
     return max(0.0, datetime.now(UTC).timestamp() - float(due.timestamp()))
 
@@ -38,21 +39,40 @@ def is_newer_due() -> bool:
 
     Then this one is left to it: one catch-up after a gap, never a flood.
     """
-    deployment, due = runtime.flow_run.deployment_id, runtime.flow_run.scheduled_start_time
-    if not deployment or due is None:
-        return False
+    due = runtime.flow_run.scheduled_start_time
+    return due is not None and bool(_waiting_runs(after=due, before=datetime.now(UTC)))
+
+
+def skip_overdue(seconds: float) -> int:
+    """End the runs of this deployment that have waited for more than `seconds`; returns how many.
+
+    Without it a busy machine would start a process for each of them, only to find it too old, and
+    never come to one that is not.
+    """
+    end = datetime.now(UTC) - timedelta(seconds=seconds)
+    overdue = _waiting_runs(after=end - timedelta(days=1), before=end)
+    with get_client(sync_client=True) as client:
+        for run in overdue:
+            skipped: State[None] = Completed(name="Stale", message="too old when a worker was free")
+            client.set_flow_run_state(run.id, skipped)
+    return len(overdue)
+
+
+def _waiting_runs(after: datetime, before: datetime) -> list[FlowRun]:
+    """Other runs of this deployment that were due in that time and have not been taken yet."""
+    deployment = runtime.deployment.id
+    if not deployment:
+        return []
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
             deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
             flow_run_filter=FlowRunFilter(
-                state=FlowRunFilterState(
-                    type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])
-                ),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
                 expected_start_time=FlowRunFilterExpectedStartTime.model_validate(
-                    {"after_": due, "before_": datetime.now(UTC)}
+                    {"after_": after, "before_": before}
                 ),
             ),
-            limit=2,
+            limit=200,
         )
     mine = runtime.flow_run.id
-    return any(str(run.id) != mine and (run.expected_start_time or due) > due for run in found)
+    return [run for run in found if str(run.id) != mine and run.expected_start_time != after]

@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
@@ -19,6 +20,7 @@ from .config import NodeConfig, load_config
 from .errors import BadInput, NodeError
 
 MAX_INPUT_BYTES = 1 << 20
+INPUT_SECONDS = 10
 
 # verb -> module whose function `<verb with underscores>(config, params)` answers it.
 # A module is imported only for its own verb: a start of the program costs milliseconds that way.
@@ -42,15 +44,16 @@ VERBS = {
 }
 
 
-def answer(config: NodeConfig, verb: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Run one verb and return its answer.
-
-    Raises BadInput for an unknown verb, and whatever NodeError the verb raises.
-    """
-    module = VERBS.get(verb)
-    if module is None:
+def require_verb(verb: str) -> None:
+    """Raises BadInput for an unknown verb."""
+    if verb not in VERBS:
         raise BadInput(f"unknown verb {verb[:80]!r}", "the verbs are: " + ", ".join(sorted(VERBS)))
-    function = getattr(importlib.import_module("." + module, __package__), verb.replace(" ", "_"))
+
+
+def answer(config: NodeConfig, verb: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Run one verb and return its answer; raises whatever NodeError the verb raises."""
+    module = importlib.import_module("." + VERBS[verb], __package__)
+    function = getattr(module, verb.replace(" ", "_"))
     result: dict[str, Any] = function(config, params)
     return result
 
@@ -58,9 +61,12 @@ def answer(config: NodeConfig, verb: str, params: dict[str, Any]) -> dict[str, A
 def read_params(stream: TextIO) -> dict[str, Any]:
     """Standard input -> the parameters. Nothing at all means no parameters.
 
+    A caller who does not end his input is cut off by SIGALRM after 10 s, which ends this program.
     Raises BadInput for more than 1 MiB, for text that is not JSON, and for JSON that is no object.
     """
+    signal.alarm(INPUT_SECONDS)
     data = stream.buffer.read(MAX_INPUT_BYTES + 1) if not stream.isatty() else b""
+    signal.alarm(0)
     if len(data) > MAX_INPUT_BYTES:
         raise BadInput(f"input of more than {MAX_INPUT_BYTES} bytes")
     if not data.strip():
@@ -83,8 +89,10 @@ def reply(stream: TextIO, result: dict[str, Any]) -> None:
 def rpc(words: Sequence[str]) -> int:
     """One request, one line, one exit code; an unexpected error is an answer as well."""
     try:
+        verb = " ".join(words)
+        require_verb(verb)
         params = read_params(sys.stdin)
-        reply(sys.stdout, answer(load_config(), " ".join(words), params))
+        reply(sys.stdout, answer(load_config(), verb, params))
     except NodeError as error:
         reply(sys.stdout, {"error": error.kind, "message": error.message, "remedy": error.remedy})
         return error.exit_code

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import socket
 import threading
 import time
@@ -26,6 +27,9 @@ from tasks.core.errors import (
     RemoteError,
     Unreachable,
 )
+
+# What goes wrong is raised to whoever called; paramiko would log it as an error of the run as well.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 MAX_OUTPUT_BYTES = 4 << 20
 MAX_MESSAGE_CHARS = 500

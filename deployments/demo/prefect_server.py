@@ -1,0 +1,165 @@
+"""A Prefect server on T440 with a home of its own: never the user's profile, port or database."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .machine import Machine
+from .processes import wait_until
+
+FIRST_PORT = 4200
+PROJECT = Path(__file__).parents[2]
+POOLS = {
+    "watch": 10,
+    "data": 3,
+}  # pool -> runs at once; a slow check must not hold up the next ones
+START_SECONDS = 90.0
+
+
+class PrefectServer:
+    """Server, pools, deployments and workers, all of them processes of T440.
+
+    `address` is that of the UI. `settings`: more PREFECT_ variables for all of them.
+    """
+
+    def __init__(self, t440: Machine, settings: Mapping[str, str] | None = None) -> None:
+        self.t440 = t440
+        self.home = t440.home / "prefect"
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.port = first_free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.api = f"{self.address}/api"
+        self.environment = {**make_environment(self.home, self.api), **(settings or {})}
+
+    def start(self) -> None:
+        """Start the server and wait until it answers. Raises TimeoutError with its log's place."""
+        argv = (*prefect(), "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        log = self.t440.log / "prefect-server.log"
+        self.t440.spawn(argv, self.environment, log)
+        wait_until(self._answers, START_SECONDS, f"the Prefect server answers (see {log})")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError, ValueError):
+            return self.get("/health") is True
+        return False
+
+    def deploy(self, document: Mapping[str, Any], site_file: Path) -> None:
+        """Make the work pools and deploy everything in `document` (prefect.yaml's content)."""
+        for pool in POOLS:
+            self.run("work-pool", "create", pool, "--type", "process", "--overwrite")
+        file = self.home / "prefect.yaml"
+        file.write_text(yaml.safe_dump(dict(document), sort_keys=False))
+        variables = {"DUALJOE_ROOT": str(PROJECT), "DUALJOE_SITE": str(site_file)}
+        self.run("--no-prompt", "deploy", "--all", "--prefect-file", str(file), **variables)
+
+    def start_workers(self) -> None:
+        """One process worker a pool."""
+        for pool, limit in POOLS.items():
+            argv = (*prefect(), "worker", "start", "--pool", pool, "--name", pool)
+            log = self.t440.log / f"worker-{pool}.log"
+            self.t440.spawn((*argv, "--limit", str(limit)), self.environment, log)
+
+    def run(self, *words: str, **variables: str) -> str:
+        """One prefect command in the project's folder; returns what it printed.
+
+        Raises RuntimeError with the end of its output when it fails.
+        """
+        environment = {**self.t440.environment, **self.environment, **variables}
+        done = subprocess.run(
+            (*prefect(), *words), cwd=PROJECT, env=environment, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(f"prefect {' '.join(words)}: {(done.stdout + done.stderr)[-800:]}")
+        return done.stdout
+
+    def get(self, path: str) -> Any:
+        """GET a JSON page of the API."""
+        with urllib.request.urlopen(self.api + path, timeout=5) as response:  # noqa: S310 - http:
+            return json.load(response)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """POST a JSON body to the API."""
+        request = urllib.request.Request(  # noqa: S310 - http:
+            self.api + path,
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=15) as response:  # noqa: S310 - http:
+            return json.load(response)
+
+    def runs(self, flow: str, *, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest runs of a flow, newest first; those that never started are left out."""
+        body = {
+            "flows": {"name": {"any_": [flow]}},
+            "flow_runs": {"start_time": {"is_null_": False}},
+            "sort": "START_TIME_DESC",
+            "limit": limit,
+        }
+        found: list[dict[str, Any]] = self.post("/flow_runs/filter", body)
+        return found
+
+    def start_run(self, deployment: str, **parameters: Any) -> str:
+        """Start a deployment's run by hand, as its form in the UI does; returns the run's id."""
+        found = self.get(f"/deployments/name/{deployment}")
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return str(self.post(f"/deployments/{found['id']}/create_flow_run", body)["id"])
+
+    def wait_for_run(self, run_id: str, seconds: float) -> dict[str, Any]:
+        """The run once it has ended. Raises TimeoutError after `seconds`."""
+        final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+        found: dict[str, Any] = {}
+
+        def ended() -> bool:
+            found.update(self.get(f"/flow_runs/{run_id}"))
+            return found["state_type"] in final
+
+        wait_until(ended, seconds, f"run {run_id} ends")
+        return found
+
+
+def prefect() -> tuple[str, ...]:
+    """The command line of this interpreter's Prefect."""
+    return (sys.executable, "-m", "prefect")
+
+
+def make_environment(home: Path, api: str) -> dict[str, str]:
+    """Settings that keep server, workers and runs inside `home`, and polling as fast as a demo is.
+
+    A worker takes a run before it is due and starts its process early: prefetch must exceed 1.3
+    polls plus the start of a process, or runs come late.
+    """
+    return {
+        "PREFECT_HOME": str(home),
+        "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
+        "PREFECT_API_URL": api,
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
+        "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_WORKER_PREFETCH_SECONDS": "5",
+        "PREFECT_LOGGING_COLORS": "false",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def first_free_port(first: int = FIRST_PORT) -> int:
+    """`first`, or the next port that nobody listens on."""
+    for port in range(first, first + 200):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"no free port from {first} to {first + 199}")
