@@ -3,8 +3,8 @@
 Each written version ends in exactly one of these ways:
   live       a live file has its bytes
   recovered  a file below memory/recovered has its bytes or all its lines
-  contained  a live file has all its lines, in order: an appended merge
   replaced   the agent itself wrote the next version on top of it (or of a merge that contains it)
+  contained  the live file has all its lines, in order: an appended merge
   unfinished its writer was killed before the rename; the version before it must be found then
   lost       none of these; a snapshot is no excuse, nobody looks there
 """
@@ -133,12 +133,12 @@ class _Follower:
             return "live"
         if content in place.recovered:
             return "recovered"
+        if self._was_built_upon(version, content):
+            return "replaced"
         if contains(now, content):
             return "contained"
         if any(contains(file, content) for file in place.recovered):
             return "recovered"
-        if self._was_built_upon(version, content):
-            return "replaced"
         return "lost" if version.was_live else "unfinished"
 
     def _was_built_upon(self, version: Version, content: bytes) -> bool:

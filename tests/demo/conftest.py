@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from deployments.demo.sshd import remove_privilege_folder
 from deployments.demo.three import ThreeMachines
 
 SECONDS = 20.0  # the deadline of every wait in these tests
-Openclaw = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
