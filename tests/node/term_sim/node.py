@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from deployments.node.messages import Answer
+from deployments.node.messages import Answer, State
 from deployments.node.term import Action, Holder
 from deployments.node.term_file import TermFile, fuse_blows
 from deployments.node.timing import Timing
@@ -58,7 +58,12 @@ class Node(Host):
 
     def may_not_start(self, permit: Callable[..., str], now: float, timing: Timing) -> bool:
         """ExecCondition= of the gateway unit."""
-        return bool(permit(self.name, self.state, self.term_file, self.boot_id, now, timing))
+        state = self.permit_state()
+        return bool(permit(self.name, state, self.term_file, self.boot_id, now, timing))
+
+    def permit_state(self) -> State:
+        """What `permit` loads under the lock."""
+        return self.state
 
     # The guard
 

@@ -31,6 +31,7 @@ class Watchdog(Host):
         self.crash_after = 0
         self.crash_seconds = 0.0
         self.failback = True
+        self.automatic = True  # without it only the schedule itself begins moves
         self._synced: bool | None = None
         self._checking = False
         self._check_at = -1e9
@@ -71,7 +72,7 @@ class Watchdog(Host):
 
     def heard_s(self, name: str) -> float:
         """Seconds since the node was heard serving, here or, as it says, by the other node."""
-        age = self.clock() - self.origin if self.boot_no else self.clock()
+        age = self.clock() - self.origin  # after a boot all ages start at the boot
         heard = self.state.heard.get(name)
         if heard is not None and heard.serving_at is not None:
             age = self.clock() - heard.serving_at
@@ -85,7 +86,8 @@ class Watchdog(Host):
         return None if heard is None else self.clock() - heard.at
 
     def _check(self) -> None:
-        if self._checking or self.move is not None or self.state.record is None:
+        busy = self._checking or self.move is not None
+        if busy or not self.automatic or self.state.record is None:
             return
         self._checking = True
         self._check_at = self.world.now

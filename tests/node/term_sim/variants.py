@@ -1,0 +1,109 @@
+"""The rules with one of them broken: the checker must find what that one prevents."""
+
+from __future__ import annotations
+
+from deployments.node.messages import FREE, Answer, Ask, State, Vote
+from deployments.node.term import Action, Holder, Voter
+from deployments.node.timing import Timing
+
+from .host import Host
+from .node import Node
+from .watchdog import Watchdog
+from .world import Variant
+
+
+class NotExclusive(Voter):
+    """Lends its vote to whoever the record names, lent or not."""
+
+    def _is_free(self, vote: Vote, ask: Ask, now: float) -> bool:
+        return True
+
+
+class NoWaitAfterBoot(Voter):
+    """Takes its vote for free when a boot has made it forget to whom it was lent."""
+
+    def boot_vote(self, now: float) -> Vote:
+        return FREE
+
+
+class OwnVoteNotCounted(Node):
+    """One voter is enough: the own vote may be lent to the other node."""
+
+    def permit_state(self) -> State:
+        return self.state._replace(vote=FREE)
+
+
+class OwnVoteNotCountedHolder(Holder):
+    def look(self, now: float, state: State, running: bool) -> Action:
+        return super().look(now, state._replace(vote=FREE), running)
+
+
+class FromArrival(Holder):
+    """Counts a term from the arrival of the answer."""
+
+    def _term_end(self, answer: Answer, now: float) -> float:
+        return now + self.timing.term
+
+
+class NoCommonLock(Watchdog):
+    """Two answers at once: one loads and decides, stands still, and writes after the other."""
+
+    def hear_ask(self, ask: Ask, source: Host) -> None:
+        state, answer = self.voter.answer(ask, self.state, self.clock(), self.serves())
+        stall = 2.5 if source.name == "pc-a" else 0.0
+        self.after(stall, self._write_late, state, answer, source)
+
+    def _write_late(self, state: State, answer: Answer, source: Host) -> None:
+        if answer.granted:
+            self.write(self.state._replace(vote=state.vote, heard=state.heard))
+        else:
+            self.write(self.state._replace(heard=state.heard))
+        self.world.send(self, source, source.hear_answer, answer)
+
+
+class SilentStandby(Node):
+    """Asks only while its record names it."""
+
+    def send_asks(self, guard: Holder, now: float) -> None:
+        record = self.state.record
+        if record is not None and record.holder == self.name:
+            super().send_asks(guard, now)
+
+
+class NoFuse(Node):
+    def arm_fuse(self) -> None:
+        """There is none."""
+
+
+class UnboundedStop(Holder):
+    """SIGKILL after the budget, wherever the end of the term is, until it is over."""
+
+    def _stop(self, now: float) -> Action:
+        if now >= self.serve_until:
+            return Action.KILL
+        if self._stop_sent is None:
+            self._stop_sent = now
+            return Action.STOP
+        late = now >= self._stop_sent + self.timing.kill_budget
+        return Action.KILL if late else Action.NOTHING
+
+
+class ShortMargin(Timing):
+    """M = 5: less than the guard's watchdog."""
+
+    @property
+    def margin(self) -> float:
+        return 5.0
+
+
+VARIANTS = {
+    "votes are not exclusive": Variant(voter=NotExclusive),
+    "the own vote is not counted": Variant(node=OwnVoteNotCounted, holder=OwnVoteNotCountedHolder),
+    "no wait after a boot": Variant(voter=NoWaitAfterBoot),
+    "a term counts from the arrival of the answer": Variant(holder=FromArrival),
+    "no common lock": Variant(watchdog=NoCommonLock),
+    "a standby does not ask": Variant(node=SilentStandby),
+    "no fuse": Variant(node=NoFuse),
+    "no fuse, and a stop not bounded by the term": Variant(node=NoFuse, holder=UnboundedStop),
+    "a margin of 5 s": Variant(timing=ShortMargin()),
+}

@@ -1,0 +1,67 @@
+"""Schedules made by hand: none breaks the rules, and each broken rule is found by one of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from .term_sim.directed import DIRECTED, run_directed
+from .term_sim.variants import VARIANTS
+
+SEEDS = 12
+
+
+@pytest.mark.parametrize("name", DIRECTED)
+def test_nothing_breaks_when(name: str) -> None:
+    for seed in range(SEEDS):
+        world = run_directed(DIRECTED[name], seed)
+        assert not world.oracle.violations, (seed, list(world.oracle.violations.values()))
+
+
+# (the broken rule, the schedule that shows it) -> the invariant that breaks
+CAUGHT = {
+    (
+        "votes are not exclusive",
+        "the link between the nodes is cut, then the holder from T440, then a move",
+    ): "I1",
+    (
+        "the own vote is not counted",
+        "the holder is cut from T440, then from the other node, just before a move",
+    ): "I1",
+    (
+        "no wait after a boot",
+        "the nodes are cut, and T440 reboots as the holder is cut from it, then a move",
+    ): "I1",
+    (
+        "no wait after a boot",
+        "T440's record is restored older, and the old holder boots cut from the new one",
+    ): "I1",
+    (
+        "a term counts from the arrival of the answer",
+        "answers come 25 s late to a holder that no longer reaches anybody, then a move",
+    ): "I1",
+    (
+        "no common lock",
+        "an answer stalls between the look at the vote and its writing, during a move",
+    ): "I1",
+    ("a standby does not ask", "T440's record is lost, and then the holder dies"): "stuck",
+    ("no fuse", "the holder's guard hangs, and a suspend falls into the hang"): "I1",
+    ("no fuse", "the holder is cut off, and its guard hangs just before the stop"): "I4",
+    (
+        "no fuse, and a stop not bounded by the term",
+        "the holder resumes with less left of its term than a clean stop takes",
+    ): "I4",
+    (
+        "a margin of 5 s",
+        "the holder is cut off, guard and fuse hang just before the stop",
+    ): "I4",
+}
+
+
+@pytest.mark.parametrize(("broken", "schedule"), CAUGHT, ids=[f"{b}: {s}" for b, s in CAUGHT])
+def test_the_checker_finds(broken: str, schedule: str) -> None:
+    runs = [run_directed(DIRECTED[schedule], seed, VARIANTS[broken]) for seed in range(20)]
+    assert any(CAUGHT[broken, schedule] in world.oracle.violations for world in runs)
+
+
+def test_every_broken_rule_has_a_schedule() -> None:
+    assert {broken for broken, _ in CAUGHT} == set(VARIANTS)
