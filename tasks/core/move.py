@@ -164,7 +164,8 @@ class Move:
         if not wants_sync:
             if self.plan.lossless:
                 return self._end(Outcome.STAYED, f"{self.plan.source} is gone, its memory unread")
-            return self._go(Step.CONFIRM, now)
+            self._go(Step.CONFIRM, now)
+            return []
         return self._sync(now, seen)
 
     def _keep_draining(self, now: float) -> list[Effect]:
@@ -188,7 +189,8 @@ class Move:
             return effects
         if not seen.synced and self.plan.lossless:
             return self._end(Outcome.STAYED, "the final memory sync failed")
-        return [*effects, *self._go(Step.CONFIRM, now)]
+        self._go(Step.CONFIRM, now)
+        return effects
 
     def _confirm(self, now: float, seen: Seen) -> list[Effect]:
         """Step 2. A target that has just gone would leave nobody."""
@@ -197,8 +199,8 @@ class Move:
             return self._end(Outcome.STAYED, f"{self.plan.target} has not asked of late")
         if seen.not_promotable:
             return self._end(Outcome.STAYED, f"{self.plan.target}: {seen.not_promotable}")
-        write = WriteRecord(self.plan.record, self.plan.target)
-        return [*effects, *self._go(Step.WRITE, now), write]
+        self._go(Step.WRITE, now)
+        return [*effects, WriteRecord(self.plan.record, self.plan.target)]
 
     def _write(self, now: float, seen: Seen) -> list[Effect]:
         """Step 3. Done when the record is seen; a write that did not happen is asked for again."""
@@ -206,7 +208,8 @@ class Move:
             return [WriteRecord(self.plan.record, self.plan.target)]
         if not self._is_ours(seen.record):
             return self._end(Outcome.STALE, "the record changed before it was written")
-        return [EndDrain(), *self._go(Step.WATCH, now)]
+        self._go(Step.WATCH, now)
+        return [EndDrain()]
 
     def _watch(self, now: float, seen: Seen) -> list[Effect]:
         """Step 4. A target that does not come up is moved back from, if there is a way back."""
@@ -230,9 +233,8 @@ class Move:
         until = now + self.times.drain_lasts
         return [RenewDrain(self.plan.source, self.plan.record.epoch, until)]
 
-    def _go(self, step: Step, now: float) -> list[Effect]:
+    def _go(self, step: Step, now: float) -> None:
         self.step, self._step_since = step, now
-        return []
 
     def _end(self, outcome: Outcome, sentence: str, move_back: bool = False) -> list[Effect]:
         """Step 5, with the drain taken back in every case."""
