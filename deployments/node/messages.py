@@ -40,7 +40,10 @@ class Drain(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """What a guard says to a voter each second; `t` and `boot_id` are the asker's own."""
+    """What a guard says to a voter each second; `t` and `boot_id` are the asker's own.
+
+    `sole`: it serves alone by a person's word, and no voter has granted it anything since.
+    """
 
     sender: str
     boot_id: str
@@ -49,6 +52,7 @@ class Ask(NamedTuple):
     want: bool
     serving: bool
     heard_s: float | None
+    sole: bool = False
 
 
 class Answer(NamedTuple):
@@ -76,7 +80,7 @@ class State(NamedTuple):
     """What the lock guards: `record` and `sole` on disk, the rest in /run, gone with a boot.
 
     `missing`: the nodes that must ask before a lost record is taken over from them (T440 only).
-    `sole`: the epoch at which a person has this node serve alone; 0 = never.
+    `sole`: the epoch at which a person has this node serve alone; 0 = it does not, or no longer.
     """
 
     record: Record | None
@@ -91,7 +95,7 @@ def adopt(state: State, record: Record | None) -> State:
     """Take over a strictly higher record; not a lower one, nor an equal one of another holder."""
     if record is None or (state.record is not None and record.epoch <= state.record.epoch):
         return state
-    return state._replace(record=record)
+    return state._replace(record=record, sole=0)
 
 
 def trust_heard(state: State) -> State:

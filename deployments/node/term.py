@@ -62,7 +62,7 @@ class Voter:
         last = state.heard.get(ask.sender)
         served = now if ask.serving else last.serving_at if last else None
         heard = {**state.heard, ask.sender: Heard(now, served, ask.record, ask.heard_s)}
-        if not state.missing:
+        if not state.missing or ask.sole:  # who serves alone has not yet come back under the votes
             return state._replace(heard=heard)
         state = state._replace(heard=heard, missing=state.missing - {ask.sender})
         return state if state.missing else trust_heard(state)
@@ -126,7 +126,8 @@ class Holder:
             silent = now - heard.serving_at
         state = self._serve_alone(now, state)
         want = state.record is not None and state.record.holder == self.name
-        return state, Ask(self.name, self.boot_id, now, state.record, want, serving, silent)
+        alone = state.record == (state.sole, self.name)
+        return state, Ask(self.name, self.boot_id, now, state.record, want, serving, silent, alone)
 
     def hear(self, answer: Answer, now: float, state: State) -> State:
         """Take in one answer and return the state to write; the term file may have changed too."""
@@ -138,6 +139,7 @@ class Holder:
             until = self._term_end(answer, now)
             self.terms[answer.sender] = max(self.terms.get(answer.sender, 0.0), until)
             self.serve_until = max(self.serve_until, until)
+            state = state._replace(sole=0)
         if self._gives_back(answer, state):
             state = state._replace(vote=FREE)
         self._note_drain(answer, state)
@@ -215,9 +217,12 @@ class Holder:
         )
 
     def _serve_alone(self, now: float, state: State) -> State:
-        """With the other two off for good by a person's word, lend the own vote to oneself."""
-        mine = state.record is not None and state.record == (state.sole, self.name)
-        if not mine or (state.vote.to != self.name and now < state.vote.until):
+        """With the other two off by a person's word, lend the own vote to oneself, for two.
+
+        That ends with the first grant of another: from then on the votes decide again.
+        """
+        is_lent = state.vote.to != self.name and now < state.vote.until
+        if state.record != (state.sole, self.name) or is_lent:
             return state
         self.terms[self.name] = now + self.timing.term
         self.serve_until = max(self.serve_until, now + self.timing.term)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployments.node.messages import FREE, UNKNOWN, Answer, Heard, Record, State, Vote, adopt
-from deployments.node.term import Action
+from deployments.node.term import Action, Holder
 from deployments.node.term_file import TermFile, fuse_blows, why_no_start
 
 from .term_cases import A1, A3, B2, LENT_TO_B, NOW, TIMING, answer, file, holder
@@ -174,15 +174,39 @@ def test_an_answer_that_says_serving_counts_as_heard_when_it_was_asked_for() -> 
     assert state.heard["pc-b"].serving_at == NOW - 2
 
 
-def test_a_person_can_have_a_node_serve_alone_until_a_higher_record_is_adopted() -> None:
-    guard, state = holder(), State(A1, sole=1)
-    state, _ = guard.ask(NOW, state, False)
-    assert state.vote == Vote("pc-a", 1, NOW + 21)
+def alone() -> tuple[Holder, State]:
+    """A node that a person has told to serve alone, and that does."""
+    guard = holder()
+    state, said = guard.ask(NOW, State(A1, sole=1), False)
+    assert said.sole
     assert guard.look(NOW, state, False) is Action.START
-    assert guard.term_file(NOW).serve_until == NOW + 20
-    state, _ = guard.ask(NOW + 1, adopt(state, A3), True)
-    assert guard.terms == {}
+    return guard, state
+
+
+def test_a_node_that_serves_alone_lends_its_own_vote_to_itself() -> None:
+    guard, state = alone()
+    assert state.vote == Vote("pc-a", 1, NOW + 21)
+    assert guard.term_file(NOW) == file(NOW + 20)
+
+
+def test_serving_alone_ends_with_a_higher_record() -> None:
+    guard, state = alone()
+    state = adopt(state, A3)
+    assert state.sole == 0
+    state, said = guard.ask(NOW + 1, state, True)
+    assert (guard.terms, said.sole) == ({}, False)
     assert guard.look(NOW + 1, state, True) is Action.STOP
+
+
+def test_serving_alone_ends_with_the_first_grant_of_another() -> None:
+    guard, state = alone()
+    state = guard.hear(answer("pc-b", granted=False), NOW + 1, state)
+    assert state.sole == 1
+    state = guard.hear(answer("pc-b", t=NOW + 2), NOW + 2, state)
+    assert state.sole == 0
+    state, said = guard.ask(NOW + 9, state, True)
+    assert not said.sole
+    assert guard.terms == {"pc-a": NOW + 20, "pc-b": NOW + 22}
 
 
 def test_serving_alone_waits_for_the_own_vote_like_any_other_start() -> None:

@@ -151,6 +151,13 @@ def test_a_lost_record_is_taken_from_the_node_with_the_highest_epoch() -> None:
     assert state.record == A3 == told.record
 
 
+def test_a_node_that_serves_alone_does_not_count_towards_a_lost_record() -> None:
+    state = State(None, missing=frozenset({"pc-a"}))
+    state, told = lend(ask()._replace(sole=True), state)
+    assert state.missing == {"pc-a"}
+    assert not told.granted
+
+
 def test_a_person_can_end_the_wait_for_a_lost_record() -> None:
     heard = {"pc-b": Heard(NOW, None, B2, None)}
     state = trust_heard(State(None, heard=heard, missing=frozenset({"pc-a"})))

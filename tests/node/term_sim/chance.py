@@ -75,5 +75,6 @@ def _random_fault(chance: random.Random, now: float) -> list[Fault]:
         (3, [Fault(now, "crash_t440_after", (step, short)), Fault(now, "switchover", (node,))]),
         (2, [Fault(now, "record_older", (step, flip))]),
         (2, [Fault(now, "record_lost", (flip,))]),
+        (1, [Fault(now, "promote", (node, False))]),
     )
     return chance.choices([k for _, k in kinds], [w for w, _ in kinds])[0]

@@ -88,6 +88,17 @@ DIRECTED: dict[str, Directed] = {
         automatic=True,
         served_by=100.0,
     ),
+    "a holder that is slow to stop is moved away from": Directed(
+        (Fault(55.0, "sick_gateway", (A, LONG)), Fault(60.0, "move", (B,))),
+        served_by=80.0,
+    ),
+    "the nodes meet again while the old holder is still stopping": Directed(
+        (
+            *(between(A, B, 50.0, 25.0), Fault(55.0, "sick_gateway", (A, LONG))),
+            Fault(74.0, "move", (B,)),
+        ),
+        served_by=95.0,
+    ),
     "a gateway is started by hand on the standby": Directed(
         tuple(Fault(at, "start_by_hand", (B,)) for at in (40.0, 41.0, 60.0)),
         automatic=True,
@@ -123,6 +134,16 @@ DIRECTED: dict[str, Directed] = {
         (Fault(20.0, "power_cut", (B, 60.0)), Fault(85.0, "power_cut", (A, LONG))),
         automatic=True,
         served_by=130.0,
+    ),
+    "a node serves alone, the others come back, and then it is cut from both": Directed(
+        (
+            *(Fault(40.0, "power_cut", (A, 50.0)), Fault(40.0, "record_lost", (False,))),
+            *(Fault(40.0, "power_cut", (T, 52.0)), Fault(60.0, "promote", (B, True))),
+            Fault(94.0, "isolate", (B, 60.0)),
+        ),
+        until=170.0,
+        automatic=True,
+        served_by=140.0,
     ),
     "a move, and a move back before the first is done": Directed(
         (Fault(60.0, "move", (B,)), Fault(60.6, "move", (A,)), Fault(62.0, "move", (A,))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deployments.node.messages import State
+from deployments.node.messages import Record, State
 
 if TYPE_CHECKING:
     from .node import Node
@@ -138,6 +138,15 @@ def record_lost(world: World, reboot: bool) -> None:
     _replace_state(world, state, reboot)
 
 
+def promote(world: World, name: str, alone: bool) -> None:
+    """A person has a node take over, T440 being gone; `alone`: the other node being off too."""
+    node = world.nodes[name]
+    record = node.state.record
+    if node.up and record is not None:
+        epoch = record.epoch + 1000
+        node.write(node.state._replace(record=Record(epoch, name), sole=epoch if alone else 0))
+
+
 def _replace_state(world: World, state: State, reboot: bool) -> None:
     world.t440.state = state
     if reboot and world.t440.up:
@@ -164,6 +173,7 @@ def _is_alone(world: World) -> bool:
 ALL: tuple[Callable[..., None], ...] = (
     *(cut, isolate, slow, power_cut, pause, hang_guard, kill_guard, hang_fuse, crash_gateway),
     *(sick_gateway, start_by_hand, move, switchover, crash_t440_after, record_older, record_lost),
+    promote,
 )
 FAULTS = {act.__name__: act for act in ALL}
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .world import World
 
 
+DRIFT = 0.02
+"""Two clocks differ by so much at most: twenty times what real ones do, and what C = 1 s covers."""
+
+
 class Host:
     """A machine that votes. `record` is on its disk; the rest of `state` is gone with a boot."""
 
@@ -25,8 +29,7 @@ class Host:
         self.suspended = 0.0  # seconds, in all: what CLOCK_MONOTONIC is behind CLOCK_BOOTTIME
         self.resumed_at = -1e9
         self.booted_at = 0.0
-        drift = world.timing.drift
-        self.rate = 1.0 + world.random.uniform(-drift, drift) / 2.0
+        self.rate = 1.0 + world.random.uniform(-DRIFT, DRIFT) / 2.0
         self.origin = world.random.uniform(5.0, 1e6)
         self.voter = world.variant.voter(name, world.timing)
         self.state = State(record=Record(1, "pc-a"))
@@ -64,8 +67,7 @@ class Host:
         """Answer, as one process does under the lock: load, decide, write, answer."""
         state, answer = self.voter.answer(ask, self.state, self.clock(), self.serves())
         self.write(state)
-        if not answer.granted:
-            self.world.oracle.count_refusal(ask, answer, self)
+        self.world.oracle.was_asked(self, ask, answer)
         self.world.send(self, source, source.hear_answer, answer)
 
     def hear_answer(self, answer: Any) -> None:

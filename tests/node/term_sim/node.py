@@ -119,6 +119,8 @@ class Node(Host):
     def send_asks(self, guard: Holder, now: float) -> None:
         state, ask = guard.ask(now, self.state, self.serves())
         self.write(state)
+        if state.record == (state.sole, state.vote.to):
+            self.world.oracle.serves_alone(self)
         for host in self.world.others(self.name):
             self.world.send(self, host, host.hear_ask, ask, self)
 

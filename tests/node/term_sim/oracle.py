@@ -105,15 +105,19 @@ class Oracle:
         """Note the true term behind a grant, before the guard sees the answer."""
         if not answer.granted or answer.boot_id != node.boot_id or answer.record is None:
             return
-        truth, until = self.truth[node.name], answer.t + self.world.timing.term
+        until = answer.t + self.world.timing.term
+        if until > self.truth[node.name].granted.get(answer.record, 0.0):
+            late = node.clock() - answer.t > 1.0
+            self.counts.cut_short += late and answer.record == node.state.record
+        self._note_term(node, answer.record, until)
+
+    def _note_term(self, node: Node, record: Record, until: float) -> None:
+        truth = self.truth[node.name]
         if truth.boot_no != node.boot_no:
             truth.granted.clear()
             truth.boot_no = node.boot_no
             truth.valid_until = -1.0
-        if until > truth.granted.get(answer.record, 0.0):
-            truth.granted[answer.record] = until
-            late = node.clock() - answer.t > 1.0
-            self.counts.cut_short += late and answer.record == node.state.record
+        truth.granted[record] = max(truth.granted.get(record, 0.0), until)
         truth.valid_until = max(truth.valid_until, node.true_time(until))
 
     def started(self, node: Node) -> None:
@@ -163,11 +167,23 @@ class Oracle:
         """Another fault, or T440's return: the holder may now have a reason to stop."""
         self.i6_node = None
 
-    def count_refusal(self, ask: Ask, answer: Answer, voter: Host) -> None:
-        """A refusal for no other reason than that the vote is lent."""
+    def was_asked(self, voter: Host, ask: Ask, answer: Answer) -> None:
+        """A vote outlasts the term that it backs; and the refusals for nothing but a lent vote."""
+        if answer.granted:
+            node = self.world.nodes[ask.sender]
+            end = node.true_time(ask.t + self.world.timing.term)
+            if node.boot_id == ask.boot_id and voter.true_time(voter.state.vote.until) < end:
+                self.violate("vote", f"the vote of {voter.name} ends before its term does")
+            return
         named = ask.record is not None and ask.record.holder == ask.sender
         if ask.want and named and ask.record == answer.record and not answer.serving:
             self.counts.refused_lent += not voter.state.missing
+
+    def serves_alone(self, node: Node) -> None:
+        """By a person's word the own vote counts as two."""
+        until, record = node.clock() + self.world.timing.term, node.state.record
+        if record is not None:
+            self._note_term(node, record, until)
 
     def count_candidates(self) -> None:
         """Two candidates: both nodes are up and each has a record that names itself."""

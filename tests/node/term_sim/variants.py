@@ -26,6 +26,39 @@ class NoWaitAfterBoot(Voter):
         return FREE
 
 
+class BackWhileServing(Voter):
+    """Takes its vote back from a borrower that has left the epoch, but not yet stopped."""
+
+    def _has_left(self, ask: Ask, vote: Vote) -> bool:
+        return super()._has_left(ask._replace(serving=False), vote)
+
+
+class LendsWhileServing(Voter):
+    """Lends its vote while a gateway runs on its own machine."""
+
+    def _may_lend(self, ask: Ask, state: State, serving: bool) -> bool:
+        return super()._may_lend(ask, state, False)
+
+
+class FreedByT440(Holder):
+    """Takes T440's grant for a sign that the own vote is free again."""
+
+    def _gives_back(self, answer: Answer, state: State) -> bool:
+        return super()._gives_back(answer, state) or answer.granted
+
+
+class AloneUntilHigherRecord(Holder):
+    """Goes on serving alone when others grant it terms again."""
+
+    def hear(self, answer: Answer, now: float, state: State) -> State:
+        heard = super().hear(answer, now, state)
+        return heard._replace(sole=state.sole) if heard.record == state.record else heard
+
+    def ask(self, now: float, state: State, serving: bool) -> tuple[State, Ask]:
+        state, said = super().ask(now, state, serving)
+        return state, said._replace(sole=False)
+
+
 class OwnVoteNotCounted(Node):
     """One voter is enough: the own vote may be lent to the other node."""
 
@@ -50,7 +83,7 @@ class NoCommonLock(Watchdog):
 
     def hear_ask(self, ask: Ask, source: Host) -> None:
         state, answer = self.voter.answer(ask, self.state, self.clock(), self.serves())
-        stall = 2.5 if source.name == "pc-a" else 0.0
+        stall = 5.0 if source.name == "pc-a" else 0.0
         self.after(stall, self._write_late, state, answer, source)
 
     def _write_late(self, state: State, answer: Answer, source: Host) -> None:
@@ -105,5 +138,10 @@ VARIANTS = {
     "a standby does not ask": Variant(node=SilentStandby),
     "no fuse": Variant(node=NoFuse),
     "no fuse, and a stop not bounded by the term": Variant(node=NoFuse, holder=UnboundedStop),
+    "a vote comes back from a node that still serves": Variant(voter=BackWhileServing),
+    "a node lends its vote while it serves": Variant(voter=LendsWhileServing),
+    "T440's grant frees the own vote": Variant(holder=FreedByT440),
+    "a node serves alone until a higher record": Variant(holder=AloneUntilHigherRecord),
+    "a vote is lent for no longer than a term": Variant(timing=Timing(clock_slack=0.0)),
     "a margin of 5 s": Variant(timing=ShortMargin()),
 }
