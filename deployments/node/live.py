@@ -66,9 +66,10 @@ class Workspace:
                 raise
             except OSError as error:
                 raise InTheWay(f"cannot be read: {error.strerror}") from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise InTheWay("is no plain file")
         with open(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise InTheWay("is no plain file")
             yield stream
 
     def read(self, inside: str) -> bytes:

@@ -27,6 +27,7 @@ from .prune import prune
 from .pull import PEER_MANIFEST, PULLED
 from .refuse import Limits, Verdict, judge
 from .shelf import (
+    VERIFIED,
     Shelf,
     current_id,
     discard,
@@ -41,9 +42,7 @@ from .shelf import (
 )
 from .validate import check_tree
 
-VERIFIED = "verified.json"
 KNOWN_BAD = "known-bad.json"
-MODE_BITS = 0o777
 
 
 def store_publish(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +124,7 @@ class _Draft:
         if self._is_unchanged():
             # One pull refreshes the age once: what is published again must be looked at again.
             (self.shelf.incoming / PULLED).unlink()
+            set_current(self.shelf, str(self.parent))
             self._stamp(str(self.parent))
             return {**result, "id": self.parent, "unchanged": True}
         document = {

@@ -32,6 +32,7 @@ from .errors import BadInput, Failed, Refused
 from .manifest import walk
 
 KEPT_REJECTED = 5
+VERIFIED = "verified.json"
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,15 @@ def put_in_place(shelf: Shelf, made: Path, snapshot: str) -> None:
 
 
 def set_current(shelf: Shelf, snapshot: str) -> None:
-    """Swap `current` by one rename: a reader sees the old one or the new one, never neither."""
+    """Swap `current` by one rename: a reader sees the old one or the new one, never neither.
+
+    Nothing is done when it is right already; a broken one is mended by this as well.
+    """
+    try:
+        if os.readlink(shelf.folder / "current") == f"snaps/{snapshot}":
+            return
+    except OSError:
+        pass
     beside = shelf.folder / ".current.new"
     beside.unlink(missing_ok=True)
     os.symlink(f"snaps/{snapshot}", beside)

@@ -37,7 +37,7 @@ def store_stage(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     source = config.sources.get(name)
     if source is None:
         raise BadInput(f"{config.name} has no source {name}")
-    if not source.is_dir() or next(os.scandir(source), None) is None:
+    if not source.is_dir() or not os.listdir(source):
         raise Refused(f"{source} is missing or empty", "mount it, or take it out of the site file")
     home = config.state / "stage" / name
     home.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -11,8 +11,16 @@ from .config import NodeConfig
 from .errors import Failed
 from .manifest import walk
 from .pins import pinned_ids
-from .publish import VERIFIED
-from .shelf import Shelf, current_id, lock, open_shelf, read_abouts, read_applied, read_json
+from .shelf import (
+    VERIFIED,
+    Shelf,
+    current_id,
+    lock,
+    open_shelf,
+    read_abouts,
+    read_applied,
+    read_json,
+)
 from .validate import check_tree
 
 MOST_PROBLEMS = 200

@@ -165,6 +165,10 @@ def explain(code: int, stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if line.strip()]
     said = [line for line in lines if not line.startswith("rsync error:")] or lines
     what = _MEANING.get(code, f"rsync ended with code {code}")
+    if any(line.startswith("export: ") for line in said):
+        what = "the peer does not export this"
+    elif any("(0 bytes received so far)" in line for line in said):
+        what = _MEANING[255]  # ssh said why; rsync itself only noticed that nothing came
     return f"{what} (rsync {code}): " + " | ".join(said[-3:])[:600]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,11 +21,42 @@ def sshd() -> Iterator[Sshd]:
         server.stop()
 
 
-@pytest.fixture
-def pair(sshd: Sshd) -> Iterator[tuple[Node, Node]]:
-    """(pc-a, pc-b), each able to pull from the other."""
+@contextmanager
+def two_nodes(sshd: Sshd) -> Iterator[tuple[Node, Node]]:
     with tempfile.TemporaryDirectory(prefix="dj") as folder:
         a, b = Node(Path(folder), "pc-a"), Node(Path(folder), "pc-b")
         a.reach(sshd, b)
         b.reach(sshd, a)
         yield a, b
+
+
+@pytest.fixture
+def pair(sshd: Sshd) -> Iterator[tuple[Node, Node]]:
+    """(pc-a, pc-b), each able to pull from the other."""
+    with two_nodes(sshd) as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="session")
+def synced_once(sshd: Sshd) -> Iterator[tuple[Node, Node]]:
+    with two_nodes(sshd) as (a, b):
+        a.write("MEMORY.md", "# Joe\n" + "remember\n" * 50)
+        a.write("USER.md", "# User\n")
+        for day in range(1, 13):
+            a.write(f"memory/2026-01-{day:02}.md", f"note of day {day}\n")
+        a.write("memory/facts.json", '{"a": 1}')
+        b.pull(a)
+        b.publish(a)
+        yield a, b
+
+
+@pytest.fixture
+def synced(synced_once: tuple[Node, Node], pair: tuple[Node, Node]) -> tuple[Node, Node]:
+    """pc-a with a small memory that pc-b has published once (copied, which is faster)."""
+    for done, node in zip(synced_once, pair, strict=True):
+        subprocess.run(("cp", "-a", f"{done.home}/.", str(node.home)), check=True)
+        if done.config.state.exists():
+            subprocess.run(
+                ("cp", "-a", f"{done.config.state}/.", str(node.config.state)), check=True
+            )
+    return pair

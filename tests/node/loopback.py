@@ -135,9 +135,7 @@ class Node:
         """A whole sync: pull, publish, apply; the report of apply."""
         self.pull(peer)
         snapshot = self.publish(peer, epoch)["id"]
-        return self.call(
-            "store apply", store="memory", snapshot=snapshot, peer=peer.name, **more
-        )
+        return self.call("store apply", store="memory", snapshot=snapshot, peer=peer.name, **more)
 
     def write(self, path: str, content: str | bytes) -> Path:
         """A file in this machine's workspace."""

@@ -1,0 +1,289 @@
+"""Pull, refuse, publish over real sshd and rsync: what must leave the last good live."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deployments.node.errors import Failed, Refused
+from deployments.node.manifest import read_manifest, verify
+
+from .loopback import Node, read_tree
+
+Pair = tuple[Node, Node]
+
+
+def test_what_was_pulled_is_published_whole_and_can_be_copied_back(
+    synced: Pair, tmp_path: Path
+) -> None:
+    a, b = synced
+    assert read_tree(b.current() / "main") == a.memory()
+    assert not verify(b.current().parent)
+    subprocess.run(("cp", "-a", f"{b.current()}/main/.", str(tmp_path)), check=True)
+    assert read_tree(tmp_path) == a.memory()
+
+
+def test_unchanged_memory_is_no_new_snapshot_but_refreshes_the_age(synced: Pair) -> None:
+    a, b = synced
+    before = b.call("store list")["stores"]["memory"]
+    assert b.pull(a)["changed"] == 0
+    result = b.publish(a)
+    after = b.call("store list")["stores"]["memory"]
+    assert result["unchanged"] and result["id"] == before["current"] == after["current"]
+    assert len(after["snapshots"]) == 1
+
+
+def test_nothing_is_published_twice_from_one_pull(synced: Pair) -> None:
+    a, b = synced
+    with pytest.raises(Failed, match="nothing complete was pulled"):
+        b.publish(a)
+
+
+def test_unchanged_files_are_shared_between_snapshots(synced: Pair) -> None:
+    a, b = synced
+    first = b.current().resolve()
+    a.write("USER.md", "# User\nlikes tea\n")
+    b.pull(a)
+    b.publish(a)
+    second = b.current().resolve()
+    assert first != second
+    assert (first / "main/MEMORY.md").samefile(second / "main/MEMORY.md")
+    assert (first / "main/USER.md").read_text() == "# User\n"
+
+
+def test_a_rewrite_of_the_same_size_within_one_second_is_seen(synced: Pair) -> None:
+    a, b = synced
+    for letter in "xyz":
+        file = a.write("USER.md", f"# Use{letter}\n")
+        second = file.stat().st_mtime_ns // 10**9 * 10**9
+        os.utime(file, ns=(second, second + ord(letter)))
+        b.pull(a)
+        b.publish(a)
+        assert (b.current() / "main/USER.md").read_text() == f"# Use{letter}\n"
+
+
+# A newline, quotes, a leading -, two dots, no UTF-8, wildcards, 255 bytes.
+NAMES = [
+    b"new\nline.md",
+    b"'quo\"te.md",
+    b"-rf.md",
+    b"..two.md",
+    b"\xff\xfe.md",
+    b"* [a]? #.md",
+    b"a  b .md",
+    b"n" * 252 + b".md",
+    b"$(id);`id`&.md",
+    b"back\\slash.md",
+]
+
+
+def test_no_name_of_a_file_is_too_strange(pair: Pair) -> None:
+    a, b = pair
+    folder = os.fsencode(a.write("memory/plain.md", "x\n").parent)
+    for name in NAMES:
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(name)
+    result = b.pull(a)
+    b.publish(a)
+    assert result["files"] == len(NAMES) + 1
+    assert read_tree(b.current() / "main") == a.memory()
+    assert b.rpc("store list")["exit"] == 0
+
+
+def test_links_and_special_files_do_not_travel_and_are_named(synced: Pair, tmp_path: Path) -> None:
+    a, b = synced
+    (tmp_path / "secret.md").write_text("secret\n")
+    (a.workspace / "memory/out.md").symlink_to(tmp_path / "secret.md")
+    (a.workspace / "memory/folder").symlink_to(tmp_path)
+    (a.workspace / "memory/dangling.md").symlink_to("/nowhere")
+    os.mkfifo(a.workspace / "memory/fifo.md")
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = os.getcwd()
+        os.chdir(a.workspace / "memory")  # a socket's path must be short
+        listener.bind("sock.md")
+        os.chdir(here)
+    result = b.pull(a)
+    assert {Path(name).name for name in result["skipped"]} >= {"out.md", "folder", "fifo.md"}
+    assert b.publish(a)["unchanged"]
+    assert "memory/out.md" in a.call("memory list")["agents"]["main"]["refused"]
+
+
+def empty_one(a: Node) -> None:
+    a.write("memory/2026-01-03.md", "")
+
+
+def half_a_json(a: Node) -> None:
+    a.write("memory/facts.json", '{"a": ')
+
+
+def nul_bytes(a: Node) -> None:
+    a.write("memory/2026-01-03.md", b"note\0\0")
+
+
+def not_utf8(a: Node) -> None:
+    a.write("MEMORY.md", b"# Joe\n\xff\xfe" + b"remember\n" * 50)
+
+
+def rewrite_most(a: Node) -> None:
+    for day in range(1, 12):
+        a.write(f"memory/2026-01-{day:02}.md", f"ransom {day}, longer than any note\n")
+
+
+def shrink_memory(a: Node) -> None:
+    a.write("MEMORY.md", "# Joe\n" + "remember\n" * 10)
+
+
+def lose_a_tenth(a: Node) -> None:
+    for day in range(1, 8):
+        (a.workspace / f"memory/2026-01-{day:02}.md").unlink()
+
+
+def lose_a_required_file(a: Node) -> None:
+    (a.workspace / "USER.md").unlink()
+
+
+RUINS = [
+    empty_one,
+    half_a_json,
+    nul_bytes,
+    not_utf8,
+    rewrite_most,
+    shrink_memory,
+    lose_a_tenth,
+    lose_a_required_file,
+]
+
+
+@pytest.mark.parametrize("ruin", RUINS)
+def test_a_ruin_is_refused_and_the_last_good_stays_live(
+    synced: Pair, ruin: Callable[[Node], None]
+) -> None:
+    a, b = synced
+    good = read_tree(b.current())
+    ruin(a)
+    b.pull(a)
+    with pytest.raises(Refused) as refused:
+        b.publish(a)
+    described = b.call("store list")["stores"]["memory"]
+    (rejected,) = described["rejected"]
+    assert rejected in refused.value.message and read_tree(b.current()) == good
+    # A person accepts it by its id: then it is the newest.
+    result = b.publish(a, rejected=rejected, accept="I did this")
+    assert result["id"] != described["current"]
+    assert read_tree(b.current() / "main") == a.memory()
+
+
+def vanish(workspace: Path) -> None:
+    shutil.rmtree(workspace)
+
+
+def be_emptied(workspace: Path) -> None:
+    shutil.rmtree(workspace)
+    workspace.mkdir()
+
+
+@pytest.mark.parametrize("act", [vanish, be_emptied])
+def test_a_source_that_is_gone_or_empty_costs_nothing(
+    synced: Pair, act: Callable[[Path], None]
+) -> None:
+    a, b = synced
+    good, kept = a.memory(), a.folder / "kept"
+    shutil.copytree(a.workspace, kept)
+    act(a.workspace)
+    with pytest.raises((Refused, Failed)):
+        b.pull(a)
+    with pytest.raises(Failed, match="nothing complete"):
+        b.publish(a)
+    assert read_tree(b.current() / "main") == good
+    shutil.rmtree(a.workspace, ignore_errors=True)
+    shutil.copytree(kept, a.workspace)
+    b.pull(a)
+    assert b.publish(a)["unchanged"]
+
+
+def test_a_ruin_that_stays_is_held_the_next_time_and_the_rest_goes_on(synced: Pair) -> None:
+    a, b = synced
+    good = (b.current() / "main/memory/facts.json").read_bytes()
+    half_a_json(a)
+    b.pull(a)
+    with pytest.raises(Refused):
+        b.publish(a)
+    a.write("USER.md", "# User\nnew\n")
+    for _ in range(2):
+        b.pull(a)
+        result = b.publish(a)
+        assert list(result["held"]) == ["main/memory/facts.json"]
+    assert (b.current() / "main/memory/facts.json").read_bytes() == good
+    assert (b.current() / "main/USER.md").read_text() == "# User\nnew\n"
+    a.write("memory/facts.json", '{"a": 2}')
+    b.pull(a)
+    assert not b.publish(a)["held"]
+    assert (b.current() / "main/memory/facts.json").read_text() == '{"a": 2}'
+
+
+def test_a_folder_may_become_a_file_and_a_folder_again(synced: Pair) -> None:
+    a, b = synced
+    for content in (None, "now a file\n", None):
+        shutil.rmtree(a.workspace / "memory/x", ignore_errors=True)
+        (a.workspace / "memory/x").unlink(missing_ok=True) if content is None else None
+        a.write("memory/x/deep.md" if content is None else "memory/x", content or "deep\n")
+        b.pull(a)
+        b.publish(a)
+        assert read_tree(b.current() / "main") == a.memory()
+
+
+def test_validate_names_file_line_and_column(synced: Pair) -> None:
+    a, b = synced
+    half_a_json(a)
+    b.pull(a)
+    (bad,) = b.call("store validate", store="memory")["bad"]
+    assert (bad["path"], bad["line"], bad["column"]) == ("main/memory/facts.json", 1, 7)
+    assert bad["expected"] == "JSON" and bad["message"]
+
+
+@pytest.mark.parametrize("target", ["snaps/gone", ""], ids=["dangling", "missing"])
+def test_a_broken_current_is_found_again_by_the_snapshots(synced: Pair, target: str) -> None:
+    a, b = synced
+    link = b.current().parent
+    snapshot = link.resolve().name
+    link.unlink()
+    if target:
+        link.symlink_to(target)
+    b.pull(a)
+    assert b.publish(a)["id"] == snapshot
+    assert link.resolve().name == snapshot
+
+
+def test_rot_in_the_store_is_found_by_its_manifest(synced: Pair) -> None:
+    _, b = synced
+    file = b.current() / "main/USER.md"
+    status = file.stat()
+    file.write_bytes(file.read_bytes()[::-1])
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert verify(b.current().parent) == ["main/USER.md"]
+
+
+def test_an_unreachable_or_unknown_peer_is_said_in_one_sentence(synced: Pair) -> None:
+    a, b = synced
+    good = b.peers["pc-a"]
+    b.peers["pc-a"] = good.__class__("127.0.0.1", 1, good.user, good.key, good.known_hosts)
+    with pytest.raises(Failed, match="cannot be reached"):
+        b.pull(a)
+    wrong = b.folder / "wrong_hosts"
+    wrong.write_text("")
+    b.peers["pc-a"] = good.__class__("127.0.0.1", good.port, good.user, good.key, wrong)
+    with pytest.raises(Failed, match="Host key verification failed"):
+        b.pull(a)
+    assert not verify(b.current().parent)
+
+
+def test_the_manifest_says_where_it_came_from(synced: Pair) -> None:
+    _, b = synced
+    document = read_manifest(b.current().parent / "manifest.json")
+    assert (document["origin"], document["epoch"], document["parent"]) == ("pc-a", 1, None)
+    assert document["id"] == b.current().parent.resolve().name
