@@ -25,7 +25,7 @@ class StandIn:
     def __init__(self, home: Path, telegram_url: str = "", **settings: Any) -> None:
         self.home, self.state = home, home / ".openclaw"
         self.port = pick_ports().pc_a[1]
-        behaviour = {"start_seconds": 0.2, "write_seconds": 0.1, **settings}
+        behaviour = {"start_seconds": 0.2, "write_seconds": 1.0, **settings}
         self.program = install(home, self.port, telegram_url, **behaviour)
         self.gateways: list[subprocess.Popen[bytes]] = []
 
