@@ -75,6 +75,11 @@ class Heard(NamedTuple):
     record: Record | None
     peer_heard_s: float | None
 
+    @property
+    def serving(self) -> bool:
+        """Did that last ask say that the node serves?"""
+        return self.serving_at == self.at
+
 
 class State(NamedTuple):
     """What the lock guards: `record` and `sole` on disk, the rest in /run, gone with a boot.

@@ -195,6 +195,11 @@ class Move:
     def _confirm(self, now: float, seen: Seen) -> list[Effect]:
         """Step 2. A target that has just gone would leave nobody."""
         effects = self._renew(now) if self._drains else []
+        heard = seen.source_heard_s
+        if self.plan.lossless and (heard is None or heard > self.times.heard_within):
+            return self._end(Outcome.STAYED, f"{self.plan.source} went silent after its sync")
+        if self.plan.lossless and seen.source_serving:
+            return self._end(Outcome.STAYED, f"{self.plan.source} serves again after its sync")
         if seen.target_heard_s is None or seen.target_heard_s > self.times.heard_within:
             return self._end(Outcome.STAYED, f"{self.plan.target} has not asked of late")
         if seen.not_promotable:

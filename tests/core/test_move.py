@@ -107,6 +107,16 @@ ENDS = {
         [(0.0, WELL), (14.0, WELL._replace(source_heard_s=14.0))],
         Outcome.STAYED,
     ),
+    "a switchover stays when the old holder serves again after the final sync": (
+        SWITCHOVER,
+        [(0.0, STOPPED), (1.0, STOPPED._replace(synced=True)), (1.5, WELL)],
+        Outcome.STAYED,
+    ),
+    "a switchover stays when the old holder is silent after the final sync": (
+        SWITCHOVER,
+        [(0.0, STOPPED), (1.0, STOPPED._replace(synced=True)), (1.5, SILENT)],
+        Outcome.STAYED,
+    ),
     "a gateway that does not stop is reported as not stopped": (
         SWITCHOVER,
         [(0.0, WELL), (20.0, WELL), (29.0, WELL)],

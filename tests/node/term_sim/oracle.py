@@ -55,8 +55,8 @@ class Oracle:
         self.violations: dict[str, str] = {}
         self.truth = {"pc-a": Truth(), "pc-b": Truth()}
         self.candidates = False
+        self.highest = 1  # an epoch on its way, or lost with T440's record, may still turn up
         self.i6_node: Node | None = None
-        self.last_up = 0.0
         self._overlap_since: float | None = None
 
     def violate(self, name: str, sentence: str) -> None:
@@ -98,6 +98,7 @@ class Oracle:
 
     def record_written(self, host: Host, old: Record | None, new: Record | None) -> None:
         """I2: on each disk epochs only grow."""
+        self.highest = max(self.highest, new.epoch if new else 0)
         if old is not None and (new is None or new.epoch <= old.epoch):
             self.violate("I2", f"{host.name} went from {old} to {new}")
 
@@ -141,7 +142,7 @@ class Oracle:
             return
         t440, other = self.world.t440.state, self.world.nodes[node.other].state
         agreed = node.state.record == other.record == t440.record
-        named = t440.record is not None and t440.record.holder == node.name
+        named = t440.record == (self.highest, node.name)
         lent = other.vote.to == node.name
         calm = self.world.t440.drained_at < self.world.now - 35.0 and not node.gateway.sick
         fresh = node.guard is not None and not node.hung and not node.paused

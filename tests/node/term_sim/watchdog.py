@@ -189,7 +189,7 @@ class Watchdog(Host):
         silent = heard is None or heard.record is None or heard.record.epoch != plan.record.epoch
         return m.Seen(
             record=Decided(*record) if record else None,
-            source_serving=silent or bool(heard and heard.serving_at == heard.at),
+            source_serving=silent or bool(heard and heard.serving),
             source_heard_s=self.asked_s(plan.source),
             target_heard_s=self.asked_s(plan.target),
             source_promotable=self.world.reaches(source),
