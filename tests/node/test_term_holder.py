@@ -172,6 +172,7 @@ def test_an_answer_that_says_serving_counts_as_heard_when_it_was_asked_for() -> 
     told = answer("pc-b", B2, granted=False, serving=True, t=NOW - 2)
     state = holder().hear(told, NOW, state)
     assert state.heard["pc-b"].serving_at == NOW - 2
+    assert holder().hear(told._replace(t=NOW - 5), NOW, state) == state
 
 
 def alone() -> tuple[Holder, State]:

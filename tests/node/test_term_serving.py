@@ -89,6 +89,18 @@ def test_a_drain_ends_the_work_once_while_the_term_goes_on() -> None:
     assert guard.look(NOW + 12, State(A1), False) is Action.NOTHING
 
 
+def test_the_next_gateway_can_be_drained_and_stopped_like_the_first() -> None:
+    guard = serving()
+    guard.hear(answer(drain=True, t=NOW), NOW, State(A1))
+    assert looks(guard, State(A1), NOW) == [Action.DRAIN]
+    assert looks(guard, State(B2), NOW + 1) == [Action.STOP]
+    assert guard.look(NOW + 2, State(B2), False) is Action.NOTHING
+    guard.hear(answer(record=A3, t=NOW + 3), NOW + 3, State(A3))
+    assert guard.look(NOW + 3, State(A3), False) is Action.START
+    guard.hear(answer(record=A3, drain=True, t=NOW + 4), NOW + 4, State(A3))
+    assert looks(guard, State(A3), NOW + 4, NOW + 17) == [Action.DRAIN, Action.STOP]
+
+
 LAPSES = {
     "15 s after the last answer that said so": ([], 16.0),
     "at once with a newer answer of the same voter": ([answer(granted=False, t=NOW + 2)], 3.0),
@@ -108,6 +120,7 @@ def test_a_drain_lapses(told: list[Answer], after: float) -> None:
 
 STANDS = {
     "by an older answer of the same voter": answer(t=NOW),
+    "by an older answer that says drain": answer(drain=True, t=NOW - 14),
     "by the other node, which knows of no drain": answer("pc-b", t=NOW + 2),
 }
 

@@ -118,6 +118,8 @@ def test_voter_2_hears_only_a_node_that_says_it_serves() -> None:
     state, _ = lend(ask(serving=True), state, NOW + 1)
     state, _ = lend(ask(), state, NOW + 2)
     assert (state.heard["pc-a"].at, state.heard["pc-a"].serving_at) == (NOW + 2, NOW + 1)
+    assert not state.heard["pc-a"].serving
+    assert lend(ask(serving=True), state)[0].heard["pc-a"].serving
 
 
 def test_voter_withholds_its_vote_after_a_boot() -> None:
