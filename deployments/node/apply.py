@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from . import params as p
 from .config import NodeConfig
 from .durable import locked, write_durably, write_json
 from .errors import BadInput, Failed, Refused
-from .live import InTheWay
 from .manifest import Files, identity, read_manifest
 from .merge import Names, Plan, Side, merge
 from .own import Own, snapshot_own
 from .record import load_record
 from .shelf import Shelf, lock, open_shelf, read_applied
 from .validate import find_problem
+from .writing import Writing
 
 
 def store_apply(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +51,9 @@ def store_apply(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     return {**result, "seconds": round(time.monotonic() - started, 3)}
 
 
+MOST_TAKING = 20
+
+
 class _Applying:
     """One apply: the snapshot, the base and the live workspaces."""
 
@@ -74,7 +76,7 @@ class _Applying:
         origin, name = self.document.get("origin"), self.config.name
         if origin != self.peer:
             raise Refused(f"snapshot {self.snapshot} comes from {origin}, not from {self.peer}")
-        newest = max((int(one["epoch"]) for one in self.applied.values()), default=0)
+        newest = max((int(one.get("epoch", 0)) for one in self.applied.values()), default=0)
         if self.epoch < newest:
             raise Refused(
                 f"snapshot {self.snapshot} is of epoch {self.epoch}; epoch {newest} was applied"
@@ -94,14 +96,15 @@ class _Applying:
                 self.shelf, self.config.name, own, common, self.epoch, self.last
             )
             plan = merge(
-                self._side(self.base, base),
+                self._side(self.base, self._with_taken(own, base)),
                 self._side(self.snapshot, theirs),
                 Side(own.hashes, own.read),
                 Names(self.config.name, self.peer, time.strftime("%Y-%m-%d", time.gmtime())),
                 lambda path, data: find_problem(path, data) is not None,
             )
             copies = {**plan.conflicts, **self._put_aside(plan)}
-            _Writing(own, plan, theirs, self.shelf.snaps / self.snapshot / "tree").run()
+            self._note_begin()
+            Writing(own, plan, theirs, self.shelf.snaps / self.snapshot / "tree").run()
             self._note(own, saved, content)
             return _report(own, plan, copies, saved)
         finally:
@@ -110,10 +113,30 @@ class _Applying:
     def _base_files(self, own: Own) -> Files:
         if not self.base:
             return {}
-        files = read_manifest(self.shelf.snapshot(self.base) / "manifest.json")["files"]
-        return {
-            path: entry for path, entry in own.allowed(files).items() if path not in self.without
-        }
+        files = own.allowed(self._files(self.base))
+        return {path: entry for path, entry in files.items() if path not in self.without}
+
+    def _files(self, snapshot: str) -> Files:
+        files: Files = read_manifest(self.shelf.snapshot(snapshot) / "manifest.json")["files"]
+        return files
+
+    def _with_taken(self, own: Own, base: Files) -> Files:
+        """The base, with what a run that was killed had taken already.
+
+        A live file that came from them unchanged is not a change of this node's own.
+        """
+        result = dict(base)
+        for snapshot in self.last.get("taking", []):
+            if (self.shelf.snaps / snapshot / "manifest.json").is_file():
+                for path, entry in self._files(snapshot).items():
+                    if own.hashes.get(path) == identity(entry):
+                        result[path] = entry
+        return result
+
+    def _note_begin(self) -> None:
+        taking = [*self.last.get("taking", [])[-MOST_TAKING:], self.snapshot]
+        self.applied[self.peer] = {**self.last, "taking": taking}
+        write_json(self.shelf.folder / "applied.json", self.applied)
 
     def _side(self, snapshot: str | None, files: Files) -> Side:
         def read(path: str) -> bytes:
@@ -144,70 +167,6 @@ class _Applying:
             "time": time.time(),
         }
         write_json(self.shelf.folder / "applied.json", self.applied)
-
-
-class _Writing:
-    """Carry out a plan: copies first, deletions last, so that a crash leaves each version once."""
-
-    def __init__(self, own: Own, plan: Plan, theirs: Files, tree: os.PathLike[str]) -> None:
-        self.own, self.plan, self.theirs, self.tree = own, plan, theirs, tree
-        self.written: dict[str, str] = {}
-
-    def run(self) -> None:
-        """Raises Failed when something does not read back as it was written."""
-        appended = set(self.plan.appended)
-        self._all(self._write, [path for path in self.plan.write if path not in appended])
-        for path, copy in self.plan.conflicts.items():
-            if copy in self.own.refused:  # without its copy the original must stay
-                self.own.refused[path] = f"its copy {copy} cannot be written"
-        later = self._blocked(self.plan.take)
-        self._all(self._take, [path for path in self.plan.take if path not in later])
-        self._all(self._write, self.plan.appended)
-        self._all(self._remove, self.plan.remove)
-        self._all(self._take, sorted(later))
-        for path, digest in self.written.items():
-            place, inside = self.own.at(path)
-            if place.hash(inside) != digest:
-                raise Failed(f"{path} does not read back as it was written")
-
-    def _all(self, act: Any, paths: Iterable[str]) -> None:
-        for path in paths:
-            if path in self.own.refused:
-                continue
-            try:
-                act(path)
-            except InTheWay as error:
-                self.own.refused[path] = str(error)
-        for place in self.own.places.values():
-            place.sync()
-
-    def _blocked(self, paths: Iterable[str]) -> set[str]:
-        """Files where a folder is now that will be empty, or below what is a file now."""
-        removed = self.plan.remove
-        return {
-            path
-            for path in paths
-            if any(one.startswith(path + "/") or path.startswith(one + "/") for one in removed)
-        }
-
-    def _take(self, path: str) -> None:
-        entry = self.theirs[path]
-        with open(os.path.join(self.tree, path), "rb") as source:
-            self._replace(path, source, entry["sha256"], entry["mtime"])
-
-    def _write(self, path: str) -> None:
-        content = self.plan.write[path]
-        digest = hashlib.sha256(content).hexdigest()
-        self._replace(path, io.BytesIO(content), digest, time.time_ns())
-
-    def _replace(self, path: str, source: Any, digest: str, mtime: int) -> None:
-        place, inside = self.own.at(path)
-        place.replace(inside, source, self.own.hashes.get(path, ""), digest, mtime)
-        self.written[path] = digest
-
-    def _remove(self, path: str) -> None:
-        place, inside = self.own.at(path)
-        place.remove(inside, self.own.hashes[path])
 
 
 def _report(own: Own, plan: Plan, copies: Mapping[str, str], saved: str | None) -> dict[str, Any]:

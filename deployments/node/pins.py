@@ -18,8 +18,10 @@ def pin(shelf: Shelf, name: str, snapshot: str, until: float | None) -> None:
 
 
 def pinned_ids(shelf: Shelf, now: float) -> set[str]:
-    """What must be kept: pins that have not run out, and what this node applied last."""
-    kept = {str(entry.get("snapshot")) for entry in read_applied(shelf).values()}
+    """What must be kept: pins that have not run out, what was applied last and is being applied."""
+    kept = set()
+    for entry in read_applied(shelf).values():
+        kept.update([str(entry.get("snapshot")), *entry.get("taking", [])])
     for file in shelf.pins.iterdir():
         if file.name.startswith("."):
             continue

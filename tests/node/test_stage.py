@@ -113,7 +113,7 @@ database.execute("PRAGMA wal_autocheckpoint=20")
 print("ready", flush=True)
 while True:
     database.execute("INSERT INTO t VALUES (randomblob(5000))")
-    database.execute("DELETE FROM t WHERE rowid % 3 = 0")
+    database.execute("UPDATE t SET x = randomblob(3000) WHERE rowid % 7 = abs(random()) % 7")
     database.commit()
 """
 
@@ -137,7 +137,6 @@ def test_no_copy_of_a_database_under_constant_writes_is_corrupt(t440: Node, sour
         for _ in range(COPIES):
             assert not t440.call("store stage", source="oc-core")["bad"]
             counts.append(rows(staged(t440) / "tree/live.db"))
-    print(counts)
     assert counts[-1] > counts[0]  # there really was somebody writing
 
 
