@@ -76,6 +76,7 @@ def ground(write_seconds: float = 0.2, **times: float) -> Iterator[Ground]:
         "restart_watch_seconds": 3,
         "failback_after_seconds": 0.5,
         "kill_budget_seconds": 2,
+        "silence_seconds": 4,
     }
     with tempfile.TemporaryDirectory(prefix="dj") as folder:
         root = Path(folder)

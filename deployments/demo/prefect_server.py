@@ -35,7 +35,7 @@ class PrefectServer:
     def __init__(self, t440: Machine, settings: Mapping[str, str] | None = None) -> None:
         self.t440 = t440
         self.home = t440.home / "prefect"
-        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / "tmp").mkdir(parents=True, exist_ok=True)
         self.port = first_free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.api = f"{self.address}/api"
@@ -59,7 +59,11 @@ class PrefectServer:
             self.run("work-pool", "create", pool, "--type", "process", "--overwrite")
         file = self.home / "prefect.yaml"
         file.write_text(yaml.safe_dump(dict(document), sort_keys=False))
-        variables = {"DUALJOE_ROOT": str(PROJECT), "DUALJOE_SITE": str(site_file)}
+        variables = {
+            "DUALJOE_ROOT": str(PROJECT),
+            "DUALJOE_SITE": str(site_file),
+            "DUALJOE_PYTHON": sys.executable,
+        }
         self.run("--no-prompt", "deploy", "--all", "--prefect-file", str(file), **variables)
 
     def start_workers(self) -> None:
@@ -150,6 +154,7 @@ def make_environment(home: Path, api: str) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_WORKER_PREFETCH_SECONDS": "5",
         "PREFECT_LOGGING_COLORS": "false",
+        "TMPDIR": str(home / "tmp"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "DO_NOT_TRACK": "1",
     }

@@ -75,6 +75,7 @@ def _spawn(config: NodeConfig) -> int:
             )
     except OSError as error:
         raise Failed(f"{argv[0]} cannot be started: {error}") from None
+    process.returncode = 0  # not ours to wait for: this program ends, and init reaps it
     stat = read_stat(process.pid)
     write_json(
         gateway_file(config), {"pid": process.pid, "started": stat.started if stat else -1}

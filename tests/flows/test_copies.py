@@ -1,0 +1,137 @@
+"""Memory syncs, backups and the status screen on three machines."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from deployments.demo.containers import count_pairs, writer_argv
+from deployments.demo.openclaw.install import AGENTS
+from flows.backup import backup_dr_tier, backup_primary_tier
+from flows.memory_sync import memory_sync
+from flows.status import status
+from tests.flows.runs import alerts, last_name, run_late, run_state
+from tests.site_machines import Ground
+
+
+def snapshots(place: Ground, node: str, store: str) -> list[Path]:
+    folder = place.three.nodes[node].state / "stores" / store / "snaps"
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def test_a_sync_puts_the_holders_memory_into_the_stopped_standby(serving: Ground) -> None:
+    serving.call("pc-a", "gateway stop")
+    memory_sync(serving.site_file)
+    for agent in AGENTS:
+        ours, theirs = (serving.three.workspace(name, agent) for name in ("pc-a", "pc-b"))
+        files = [path.relative_to(ours) for path in ours.rglob("*.md")]
+        assert files
+        for file in files:
+            assert (theirs / file).read_bytes() == (ours / file).read_bytes()
+            assert (theirs / file).stat().st_nlink == 1, "a copy, never a hard link"
+    assert last_name(memory_sync).startswith("pc-a to pc-b: ")
+
+
+def test_an_emptied_source_is_refused_and_the_standby_keeps_its_memory(serving: Ground) -> None:
+    serving.call("pc-a", "gateway stop")
+    before = snapshots(serving, "pc-b", "memory")
+    for agent in AGENTS:
+        shutil.rmtree(serving.three.workspace("pc-a", agent))
+    state = run_state(memory_sync, serving.site_file)
+    assert state.is_failed()
+    assert "no memory at all" in str(state.message)
+    assert snapshots(serving, "pc-b", "memory") == before
+    assert (serving.three.workspace("pc-b") / "SOUL.md").exists()
+
+
+def test_a_sync_to_a_node_that_is_away_is_skipped_with_the_reason(serving: Ground) -> None:
+    serving.three.nodes["pc-b"].power_cut()
+    state = run_state(memory_sync, serving.site_file)
+    assert (state.name, last_name(memory_sync)) == ("Skipped", "Skipped: pc-b is unreachable")
+
+
+def test_what_only_the_standby_has_is_kept_and_reported(serving: Ground) -> None:
+    own = serving.three.workspace("pc-b") / "memory" / "2026-11-20-only-here.md"
+    own.write_text("# Only on pc-b\n")
+    memory_sync(serving.site_file)
+    assert own.read_text() == "# Only on pc-b\n"
+    told = [text for level, text in alerts(serving) if level == "warn"]
+    assert any("2026-11-20-only-here.md: only pc-b has it, kept" in text for text in told)
+
+
+def test_the_two_tiers_and_a_restore_by_cp(place: Ground, tmp_path: Path) -> None:
+    """T440 to pc-a, pc-a to pc-b; a database that is written to all the time restores whole."""
+    t440 = place.three.t440
+    t440.spawn(writer_argv(place.three.sources, 0.01), {}, t440.log / "containers.log")
+    assert run_state(backup_primary_tier, place.site_file).is_completed()
+    assert last_name(backup_primary_tier) == "T440 to pc-a: 4 of 4 containers"
+    assert run_state(backup_dr_tier, place.site_file).is_completed()
+    assert last_name(backup_dr_tier) == "pc-a to pc-b: 4 of 4 containers"
+    for container in place.site.containers:
+        newest = snapshots(place, "pc-b", f"backup/{container}")[-1]
+        restored = tmp_path / container
+        subprocess.run(("cp", "-a", f"{newest}/tree", restored), check=True)
+        databases = list(restored.rglob("*.sqlite"))
+        assert databases, "the live database travelled"
+        for database in databases:
+            with sqlite3.connect(database) as opened:
+                assert opened.execute("pragma integrity_check").fetchone() == ("ok",)
+            opened.close()
+            assert count_pairs(database) >= 0
+        texts = [
+            p for p in place.three.sources[container].rglob("*") if p.suffix in (".md", ".txt")
+        ]
+        assert texts
+        for text in texts:
+            copy = restored / text.relative_to(place.three.sources[container])
+            assert copy.read_bytes() == text.read_bytes()
+
+
+def test_a_second_backup_is_hard_linked_to_the_first(place: Ground) -> None:
+    run_state(backup_primary_tier, place.site_file)
+    source = place.three.sources["oc-core"]
+    (source / "new.txt").write_text("new\n")
+    run_state(backup_primary_tier, place.site_file)
+    first, second = snapshots(place, "pc-a", "backup/oc-core")
+    same = [p for p in (first / "tree").rglob("*") if p.suffix in (".md", ".txt")]
+    assert same
+    for file in same:
+        twin = second / "tree" / file.relative_to(first / "tree")
+        assert twin.stat().st_ino == file.stat().st_ino
+    assert (second / "tree" / "new.txt").exists()
+    assert not (first / "tree" / "new.txt").exists()
+
+
+def test_when_the_primary_tier_is_away_the_backup_goes_to_the_dr_tier(place: Ground) -> None:
+    place.three.nodes["pc-a"].power_cut()
+    assert run_state(backup_primary_tier, place.site_file).is_completed()
+    assert last_name(backup_primary_tier).startswith("T440 to pc-b: 4 of 4 containers (pc-a: ")
+    assert snapshots(place, "pc-b", "backup/oc-core")
+    assert run_state(backup_dr_tier, place.site_file).name == "Skipped"
+
+
+def test_one_container_that_fails_does_not_keep_the_others_from_it(place: Ground) -> None:
+    shutil.rmtree(place.three.sources["oc-work"])
+    state = run_state(backup_primary_tier, place.site_file)
+    assert state.is_failed()
+    assert "oc-work" in str(state.message)
+    assert last_name(backup_primary_tier) == "T440 to pc-a: 3 of 4 containers"
+    assert snapshots(place, "pc-a", "backup/oc-learning")
+
+
+def test_after_a_gap_one_catch_up_runs_and_the_older_ones_are_skipped(place: Ground) -> None:
+    assert run_late(backup_primary_tier, place.site_file, 7300, 3700, 100).name == "Skipped"
+    assert run_late(backup_primary_tier, place.site_file, 100, -3500).name == "Completed"
+
+
+def test_the_status_says_who_serves_and_whether_a_failover_would_work(serving: Ground) -> None:
+    run_state(backup_primary_tier, serving.site_file)
+    text = status(serving.site_file)
+    assert text.startswith("# pc-a serves\n")
+    assert "record: epoch 1 for pc-a" in text
+    assert "could pc-b take over now: yes" in text
+    assert "| backup/oc-core | " in text
+    serving.three.nodes["pc-b"].power_cut()
+    assert "could pc-b take over now: no: pc-b is unreachable" in status(serving.site_file)
