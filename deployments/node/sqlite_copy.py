@@ -22,13 +22,17 @@ def is_database(file: Path) -> bool:
         return False
 
 
-def source_state(file: Path) -> list[Any]:
-    """Changes whenever the file, or the log beside a database, is written: [inode, size, ...]."""
+def plain_state(status: os.stat_result) -> list[int]:
+    """Changes whenever a file is written: inode, size, mtime, ctime."""
+    return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def database_state(file: Path) -> list[Any]:
+    """The same for a database, which is written when the log beside it is."""
     state: list[Any] = []
     for end in ("", "-wal", "-journal"):
         try:
-            status = os.lstat(os.fspath(file) + end)
-            state += [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+            state.append(plain_state(os.lstat(os.fspath(file) + end)))
         except FileNotFoundError:
             state.append(None)
     return state

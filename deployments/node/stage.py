@@ -17,7 +17,7 @@ from .durable import sync_folder, write_json
 from .errors import BadInput, Refused
 from .manifest import Entry, Files, hash_file, make_entry, root_hash, walk, write_manifest
 from .shelf import read_json, sync_filesystem
-from .sqlite_copy import copy_database, is_database, source_state
+from .sqlite_copy import copy_database, database_state, is_database, plain_state
 
 TRIES = 3
 
@@ -101,10 +101,9 @@ class _Staging:
             if not stat.S_ISREG(status.st_mode):
                 continue
             known = self.memo.get(path)
-            if known and known["state"] == source_state(self.source / path):
-                if known["database"]:
-                    found.add(path)
-            elif is_database(self.source / path):
+            if known and not known["database"] and known["state"] == plain_state(status):
+                continue  # it was no database and is the same file: not opened again
+            if is_database(self.source / path):
                 found.add(path)
         return found
 
@@ -142,27 +141,27 @@ class _Staging:
             self.changed += self.old.get(path) != self.files[path]
         elif not stat.S_ISREG(status.st_mode):
             self.skipped.append(path)
-        elif not self._keep(path, False, source_state(self.source / path)):
+        elif not self._keep(path, False, plain_state(status)):
             self._copy(path, target)
 
     def _copy(self, path: str, target: Path) -> None:
         """Copy until the file did not change under the copy (a few times at most)."""
         for _ in range(TRIES):
-            state = source_state(self.source / path)
             try:
+                state = plain_state(os.lstat(self.source / path))
                 shutil.copyfile(self.source / path, target, follow_symlinks=False)
                 shutil.copystat(self.source / path, target, follow_symlinks=False)
                 _copy_owner(self.source / path, target)
+                if plain_state(os.lstat(self.source / path)) == state:
+                    break
             except FileNotFoundError:  # vanished meanwhile
                 target.unlink(missing_ok=True)
                 return
-            if source_state(self.source / path) == state:
-                break
         self._record(path, target, {"database": False, "state": state})
 
     def _take_database(self, path: str) -> None:
         target = self.made / "tree" / path
-        state = source_state(self.source / path)
+        state = database_state(self.source / path)
         if self._keep(path, True, state):
             return
         complaint = copy_database(self.source / path, target)
