@@ -82,10 +82,11 @@ class Heard(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the lock guards: `record` and `sole` on disk, the rest in /run, gone with a boot.
+    """What the lock guards: `record` on disk, the rest in /run, gone with a boot.
 
     `missing`: the nodes that must ask before a lost record is taken over from them (T440 only).
     `sole`: the epoch at which a person has this node serve alone; 0 = it does not, or no longer.
+    A boot ends it: the person may have had the other node serve alone since.
     """
 
     record: Record | None
@@ -94,6 +95,10 @@ class State(NamedTuple):
     missing: frozenset[str] = frozenset()
     drain: Drain | None = None
     sole: int = 0
+
+    def names(self, node: str) -> bool:
+        """Does the record name this node?"""
+        return self.record is not None and self.record.holder == node
 
 
 def adopt(state: State, record: Record | None) -> State:

@@ -78,8 +78,7 @@ class Voter:
 
     def _may_lend(self, ask: Ask, state: State, serving: bool) -> bool:
         """Rule 4: only to the node that both records name, and never while this machine serves."""
-        named = ask.record is not None and ask.record.holder == ask.sender
-        return ask.want and named and state.record == ask.record and not serving
+        return ask.want and state.record == ask.record and state.names(ask.sender) and not serving
 
     def _is_free(self, vote: Vote, ask: Ask, now: float) -> bool:
         """Rule 4: lent to the asker already, or lent to nobody any more."""
@@ -121,12 +120,12 @@ class Holder:
         """
         self._follow(state)
         heard = state.heard.get(self.other)
-        silent = None
-        if heard is not None and heard.serving_at is not None:
-            silent = now - heard.serving_at
+        served_at = heard.serving_at if heard is not None else None
+        silent = None if served_at is None else now - served_at
         state = self._serve_alone(now, state)
-        want = state.record is not None and state.record.holder == self.name
-        alone = state.record == (state.sole, self.name)
+        want = state.names(self.name)
+        lent = state.vote.to == self.name and now < state.vote.until  # a gateway may live by it
+        alone = lent or state.record == (state.sole, self.name)
         return state, Ask(self.name, self.boot_id, now, state.record, want, serving, silent, alone)
 
     def hear(self, answer: Answer, now: float, state: State) -> State:
@@ -139,7 +138,9 @@ class Holder:
             until = self._term_end(answer, now)
             self.terms[answer.sender] = max(self.terms.get(answer.sender, 0.0), until)
             self.serve_until = max(self.serve_until, until)
-            state = state._replace(sole=0)
+            if state.sole or state.vote.to == self.name:
+                vote = FREE if state.vote.to == self.name else state.vote
+                state = state._replace(sole=0, vote=vote)
         if self._gives_back(answer, state):
             state = state._replace(vote=FREE)
         self._note_drain(answer, state)
@@ -236,8 +237,7 @@ class Holder:
 
     def _may_serve(self, now: float, state: State) -> bool:
         """Rule 5: named by the record, and more than the margin left of the longest term."""
-        mine = state.record is not None and state.record.holder == self.name
-        return mine and now < self._last_term() - self.timing.margin
+        return state.names(self.name) and now < self._last_term() - self.timing.margin
 
     def _stop(self, now: float) -> Action:
         """Rule 5: SIGTERM once, then SIGKILL after the budget or before the last term ends."""

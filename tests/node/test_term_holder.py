@@ -195,8 +195,9 @@ def test_serving_alone_ends_with_a_higher_record() -> None:
     state = adopt(state, A3)
     assert state.sole == 0
     state, said = guard.ask(NOW + 1, state, True)
-    assert (guard.terms, said.sole) == ({}, False)
+    assert (guard.terms, said.sole) == ({}, True)  # until the own vote is free: it still runs
     assert guard.look(NOW + 1, state, True) is Action.STOP
+    assert not guard.ask(NOW + 21, state, False)[1].sole
 
 
 def test_serving_alone_ends_with_the_first_grant_of_another() -> None:
@@ -204,12 +205,18 @@ def test_serving_alone_ends_with_the_first_grant_of_another() -> None:
     state = guard.hear(answer("pc-b", granted=False), NOW + 1, state)
     assert state.sole == 1
     state = guard.hear(answer("pc-b", t=NOW + 2), NOW + 2, state)
-    assert state.sole == 0
+    assert (state.sole, state.vote) == (0, FREE)
     state, said = guard.ask(NOW + 9, state, True)
     assert not said.sole
     assert guard.terms == {"pc-a": NOW + 20, "pc-b": NOW + 22}
 
 
 def test_serving_alone_waits_for_the_own_vote_like_any_other_start() -> None:
-    state, _ = holder().ask(NOW, State(A1, LENT_TO_B, sole=1), False)
+    state, said = holder().ask(NOW, State(A1, LENT_TO_B, sole=1), False)
     assert state.vote == LENT_TO_B
+    assert said.sole
+
+
+def test_a_grant_of_another_ends_serving_alone_before_the_own_vote_is_back() -> None:
+    state = holder().hear(answer(), NOW, State(A1, LENT_TO_B, sole=1))
+    assert (state.sole, state.vote) == (0, LENT_TO_B)

@@ -13,7 +13,7 @@ def random_faults(chance: random.Random, until: float) -> list[Fault]:
     faults: list[Fault] = []
     now = chance.uniform(5.0, 30.0)
     while now < until:
-        faults += _random_fault(chance, now)
+        faults += [fault for fault in _random_fault(chance, now) if fault.at < until]
         now += chance.uniform(3.0, 12.0)
     return sorted(fault for fault in faults if not _is_beyond_promise(fault, faults))
 
@@ -77,4 +77,34 @@ def _random_fault(chance: random.Random, now: float) -> list[Fault]:
         (2, [Fault(now, "record_lost", (flip,))]),
         (1, [Fault(now, "promote", (node, False))]),
     )
+    kinds += ((3, _cuts_around_a_move(chance, now)), (1, _serving_alone(chance, now)))
     return chance.choices([k for _, k in kinds], [w for w, _ in kinds])[0]
+
+
+def _cuts_around_a_move(chance: random.Random, now: float) -> list[Fault]:
+    """One node loses both others, one after the other, and T440 perhaps its memory; then a move."""
+    node = chance.choice(NODES)
+    other = NODES[1 - NODES.index(node)]
+    first, second = chance.sample([other, "t440"], 2)
+    gap = chance.uniform(0.0, 30.0)
+    faults = [
+        Fault(now, "cut", (node, first, 60.0, chance.random() < 0.7)),
+        Fault(now + gap, "cut", (node, second, 40.0, chance.random() < 0.7)),
+        Fault(now + gap + chance.uniform(0.0, 5.0), "move", (other,)),
+    ]
+    if chance.random() < 0.4:
+        faults.append(Fault(now + gap, "power_cut", ("t440", chance.uniform(0.5, 4.0))))
+    return faults
+
+
+def _serving_alone(chance: random.Random, now: float) -> list[Fault]:
+    """T440 and a node go off, the other serves alone, they come back, and it is cut off."""
+    node = chance.choice(NODES)
+    other = NODES[1 - NODES.index(node)]
+    back, short = chance.uniform(15.0, 40.0), chance.uniform(0.0, 6.0)
+    return [
+        Fault(now, "power_cut", (other, back)),
+        Fault(now, "power_cut", ("t440", back + short)),
+        Fault(now + 14.0, "promote", (node, True)),
+        Fault(now + back + chance.uniform(0.0, 8.0), "isolate", (node, 40.0)),
+    ]

@@ -137,9 +137,8 @@ DIRECTED: dict[str, Directed] = {
     ),
     "a node serves alone, the others come back, and then it is cut from both": Directed(
         (
-            *(Fault(40.0, "power_cut", (A, 50.0)), Fault(40.0, "record_lost", (False,))),
-            *(Fault(40.0, "power_cut", (T, 52.0)), Fault(60.0, "promote", (B, True))),
-            Fault(94.0, "isolate", (B, 60.0)),
+            *(Fault(40.0, "power_cut", (A, 50.0)), Fault(40.0, "power_cut", (T, 52.0))),
+            *(Fault(60.0, "promote", (B, True)), Fault(94.0, "isolate", (B, 60.0))),
         ),
         until=170.0,
         automatic=True,

@@ -139,12 +139,19 @@ def record_lost(world: World, reboot: bool) -> None:
 
 
 def promote(world: World, name: str, alone: bool) -> None:
-    """A person has a node take over, T440 being gone; `alone`: the other node being off too."""
-    node = world.nodes[name]
+    """A person has a node take over, T440 being gone.
+
+    `alone`: the person has looked: the two others are off; and T440 will lose its record.
+    """
+    node, t440 = world.nodes[name], world.t440
     record = node.state.record
-    if node.up and record is not None:
-        epoch = record.epoch + 1000
-        node.write(node.state._replace(record=Record(epoch, name), sole=epoch if alone else 0))
+    others_are_off = not t440.up and not world.nodes[node.other].up
+    if not node.up or record is None or (alone and not others_are_off):
+        return
+    epoch = record.epoch + 1000
+    if alone:
+        t440.state = t440.state._replace(record=None)
+    node.write(node.state._replace(record=Record(epoch, name), sole=epoch if alone else 0))
 
 
 def _replace_state(world: World, state: State, reboot: bool) -> None:

@@ -92,7 +92,7 @@ class Host:
         self.booted_at = self.world.now
         self.origin = self.world.random.uniform(1.0, 60.0)
         vote = self.voter.boot_vote(self.clock())
-        self.state = State(record=self.state.record, vote=vote, sole=self.state.sole)
+        self.state = State(record=self.state.record, vote=vote)
         if self.state.record is None:
             self.state = self.state._replace(missing=frozenset(self.world.nodes))
         self.world.oracle.count_candidates()

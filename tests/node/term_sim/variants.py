@@ -48,7 +48,7 @@ class FreedByT440(Holder):
 
 
 class AloneUntilHigherRecord(Holder):
-    """Goes on serving alone when others grant it terms again."""
+    """Goes on serving alone when others grant it terms again, and does not tell them."""
 
     def hear(self, answer: Answer, now: float, state: State) -> State:
         heard = super().hear(answer, now, state)
