@@ -31,8 +31,9 @@ def export(config: NodeConfig) -> int:
     """Serve the one rsync that SSH_ORIGINAL_COMMAND asks for; does not return when it does."""
     try:
         seconds, folder, command = parse_request(config, os.environ.get("SSH_ORIGINAL_COMMAND", ""))
-    except NodeError as error:
-        sys.stderr.write(f"export: {error.message}\n")
+    except Exception as error:  # whatever went wrong: one line, and nothing was read
+        said = error.message if isinstance(error, NodeError) else f"{type(error).__name__}: {error}"
+        sys.stderr.write(f"export: {said}\n")
         return 2
     os.environ["SSH_ORIGINAL_COMMAND"] = command
     argv = ("timeout", "-k", "10", str(seconds), "rrsync", "-ro", str(folder))

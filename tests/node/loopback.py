@@ -16,6 +16,7 @@ from deployments.node.config import NodeConfig, Peer
 from deployments.node.rpc import answer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON_PATH = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
 RUN = (sys.executable, "-c", "from deployments.node.rpc import main; raise SystemExit(main())")
 
 
@@ -51,7 +52,7 @@ class Sshd:
 
     def admit(self, key: Path, file: Path) -> None:
         """Let this key run the export of the machine that has this node.json, nothing else."""
-        words = ("env", f"DUALJOE_NODE={file}", f"PYTHONPATH={REPOSITORY}", *RUN, "export")
+        words = ("env", f"DUALJOE_NODE={file}", f"PYTHONPATH={PYTHON_PATH}", *RUN, "export")
         command = shlex.join(words).replace('"', '\\"')
         public = key.with_suffix(".pub").read_text()
         with open(self.keys, "a") as stream:
@@ -105,7 +106,7 @@ class Node:
 
     def command(self, verb: str) -> tuple[tuple[str, ...], dict[str, str]]:
         """argv and environment of one verb."""
-        environment = {"DUALJOE_NODE": str(self.file), "PYTHONPATH": str(REPOSITORY)}
+        environment = {"DUALJOE_NODE": str(self.file), "PYTHONPATH": PYTHON_PATH}
         return (*RUN, *verb.split()), {**os.environ, **environment}
 
     def rpc(self, verb: str, **params: Any) -> dict[str, Any]:
