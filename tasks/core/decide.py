@@ -135,7 +135,11 @@ def _estranged(s: Situation) -> str:
 
 
 def all_of(*guards: d.Guard) -> d.Guard:
-    return lambda s: all(guard(s) for guard in guards)
+    def every(s: Situation) -> bool:
+        return all(guard(s) for guard in guards)
+
+    every.__name__ = "_and_".join(guard.__name__ for guard in guards)
+    return every
 
 
 OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
