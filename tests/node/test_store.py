@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.node.errors import Failed, Refused
+from deployments.node.errors import BadInput, Failed, Refused
 from deployments.node.manifest import read_manifest, verify
 
 from .loopback import Node, read_tree
@@ -280,6 +280,26 @@ def test_an_unreachable_or_unknown_peer_is_said_in_one_sentence(synced: Pair) ->
     with pytest.raises(Failed, match="Host key verification failed"):
         b.pull(a)
     assert not verify(b.current().parent)
+
+
+def test_a_file_that_is_ruined_again_after_it_was_mended_is_refused_again(synced: Pair) -> None:
+    a, b = synced
+    good = (a.workspace / "memory/facts.json").read_text()
+    for _ in range(2):
+        half_a_json(a)
+        b.pull(a)
+        with pytest.raises(Refused, match=r"facts\.json was good and is ruined now"):
+            b.publish(a)
+        a.write("memory/facts.json", good)
+        b.pull(a)
+        b.publish(a)
+
+
+def test_memory_is_published_under_the_name_of_whom_it_was_pulled_from(synced: Pair) -> None:
+    a, b = synced
+    b.pull(a)
+    with pytest.raises(BadInput, match="was pulled from pc-a, not from pc-b"):
+        b.publish(b)
 
 
 def test_the_manifest_says_where_it_came_from(synced: Pair) -> None:
