@@ -31,7 +31,7 @@ ARROWS = {
     },
 }
 # No I/O, no clock, no Prefect: what decides can then be tested as a table.
-PURE_MODULES = re.compile(r"tasks/core/.*|deployments/node/(term|merge|refuse|retention)\.py")
+PURE_MODULES = re.compile(r"tasks/core/.*|deployments/node/(term|merge|merge_text|refuse|retention)\.py")
 IMPURE_IMPORTS = {"prefect", "paramiko", "subprocess", "socket", "time"}
 CLOCKS = {"now", "utcnow", "today"}
 NODE_LIBRARIES = {"yaml", "json5"}

@@ -87,7 +87,10 @@ def test_what_both_wrote_survives_failover_and_failback(synced: Pair) -> None:
     assert "memory/2026-01-02.md" not in live
     copies = {one["path"]: one["copy"] for one in report["conflicts"]}
     store = a.config.stores / "memory"
-    assert (store / copies["main/memory/facts.json"]).read_text() == '{"a": "last"}'
+    note = a.workspace / copies["main/memory/facts.json"].partition("/")[2]
+    assert '{"a": "last"}' in note.read_text(), "quoted where the agent can find it"
+    (aside,) = (store / "conflicts").glob("*-facts.json")
+    assert aside.read_text() == '{"a": "last"}'
     copy = a.workspace / copies["main/USER.md"].partition("/")[2]
     assert copy.parent == a.workspace / RECOVERED
     assert copy.read_text() == "# Him, as a knows\n"

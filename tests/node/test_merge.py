@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.node.merge import Names, Plan, Side, join_tails, merge
+from deployments.node.merge import Names, Plan, Side, merge
+from deployments.node.merge_text import join_tails, quote
 from deployments.node.validate import find_problem
 
 NAMES = Names("pc-a", "pc-b", "2026-11-24")
@@ -102,7 +103,10 @@ ROWS: dict[str, tuple[Tree, Tree, Tree, Tree]] = {
         {DATA: b"[1]"},
         {DATA: b"[1,2]"},
         {DATA: b"[1,3]"},
-        {DATA: b"[1,2]"},
+        {
+            DATA: b"[1,2]",
+            "main/memory/recovered/2026-11-24-facts.from-pc-a.md": quote(DATA, "pc-a", b"[1,3]"),
+        },
     ),
     "deleted there, changed here: own": ({NOTE: b"a\n"}, {}, {NOTE: b"b\n"}, {NOTE: b"b\n"}),
     "changed there, deleted here: theirs": ({NOTE: b"a\n"}, {NOTE: b"b\n"}, {}, {NOTE: b"b\n"}),
@@ -131,7 +135,12 @@ ROWS: dict[str, tuple[Tree, Tree, Tree, Tree]] = {
         {},
         {"main/memory/x/note.md": b"T\n"},
         {"main/memory/x": b"O\n"},
-        {"main/memory/x/note.md": b"T\n"},
+        {
+            "main/memory/x/note.md": b"T\n",
+            "main/memory/recovered/2026-11-24-x.from-pc-a.md": quote(
+                "main/memory/x", "pc-a", b"O\n"
+            ),
+        },
     ),
     "a copy of that name and another content is kept": (
         {NOTE: b"a\n"},
@@ -156,9 +165,24 @@ def test_row(base: Tree, theirs: Tree, own: Tree, result: Tree) -> None:
     assert carry_out(plan_of(base, theirs, result), theirs, result) == result  # again: the same
 
 
-def test_what_is_no_markdown_goes_aside_and_is_named() -> None:
+def test_what_is_no_markdown_is_quoted_in_a_note_and_goes_aside_as_it_was() -> None:
     plan = plan_of({DATA: b"[1]"}, {DATA: b"[2]"}, {DATA: b"[3]"})
-    assert plan.aside == {DATA: b"[3]"} and plan.conflicts == {DATA: ""}
+    copy = plan.conflicts[DATA]
+    assert copy.startswith("main/memory/recovered/") and copy.endswith("-facts.from-pc-a.md")
+    assert plan.write[copy].splitlines()[-3:] == [b"```", b"[3]", b"```"]
+    assert plan.aside == {DATA: b"[3]"}
+
+
+def test_what_is_no_text_goes_aside_only_and_is_named() -> None:
+    path = "main/memory/picture.png"
+    plan = plan_of({path: b"\x89a"}, {path: b"\x89b"}, {path: b"\x89c"})
+    assert plan.aside == {path: b"\x89c"} and plan.conflicts == {path: ""}
+
+
+def test_a_quotation_survives_whatever_fences_are_in_it() -> None:
+    text = b"a\n```\n````\nb"
+    note = quote("main/memory/x.yaml", "pc-a", text)
+    assert note.split(b"`````\n")[1] == text + b"\n"
 
 
 def test_a_joined_note_that_grew_at_the_serving_side_is_joined_without_a_second_marker() -> None:
@@ -222,6 +246,13 @@ def test_nothing_that_a_node_wrote_last_is_lost_and_twice_is_once(
 ) -> None:
     base = edit({}, first, b" base ")
     theirs, own = edit(base, at_theirs, b" theirs "), edit(base, at_own, b" own ")
+    result = take_in(base, theirs, own)
+    for again in (plan_of(base, theirs, result), plan_of(theirs, theirs, result)):
+        assert carry_out(again, theirs, result) == result
+
+
+def take_in(base: Tree, theirs: Tree, own: Tree) -> Tree:
+    """What `own` becomes; all that a node wrote last is in it (or aside), and it is a tree."""
     plan = plan_of(base, theirs, own)
     result = carry_out(plan, theirs, own)
     for path, data in theirs.items():
@@ -232,8 +263,33 @@ def test_nothing_that_a_node_wrote_last_is_lost_and_twice_is_once(
             inside = any(data in one for one in whole)
             assert inside or _is_in_tail(base.get(path, b""), data, result.get(path, b""))
     assert not [one for one in result for above in result if one.startswith(above + "/")]
-    for again in (plan_of(base, theirs, result), plan_of(theirs, theirs, result)):
-        assert carry_out(again, theirs, result) == result
+    return result
+
+
+ROUNDS = st.lists(
+    st.tuples(EDITS, st.sampled_from(["sync", "sync twice", "move", "die"])), max_size=8
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROUNDS)
+def test_nothing_is_lost_over_many_failovers_and_failbacks(
+    rounds: list[tuple[list[tuple[str, str, bytes]], str]],
+) -> None:
+    holder, standby = "pc-a", "pc-b"
+    trees: dict[str, Tree] = {holder: {}, standby: {}}
+    applied: dict[str, Tree] = {holder: {}, standby: {}}  # what each last took in
+    base: Tree = {}
+    for number, (edits, event) in enumerate(rounds):
+        trees[holder] = edit(trees[holder], edits, b" %s %d " % (holder.encode(), number))
+        for _ in range({"sync": 1, "sync twice": 2, "move": 1, "die": 0}[event]):
+            trees[standby] = take_in(base, trees[holder], trees[standby])
+            base = applied[standby] = trees[holder]
+        if event in ("move", "die"):
+            # The returning node's base is what the new holder last took in from it.
+            holder, standby = standby, holder
+            base = applied[holder]
+    trees[standby] = take_in(base, trees[holder], trees[standby])
 
 
 def _is_in_tail(base: bytes, own: bytes, result: bytes) -> bool:
