@@ -138,6 +138,16 @@ def record_lost(world: World, reboot: bool) -> None:
     _replace_state(world, state, reboot)
 
 
+def node_restored(world: World, name: str, epochs: int, seconds: float) -> None:
+    """A node is off, and comes back with a record so many epochs older, or with none."""
+    power_cut(world, name, seconds)
+    node = world.nodes[name]
+    record = node.state.record
+    if record is not None:
+        older = record._replace(epoch=record.epoch - epochs, holder=name)
+        node.state = node.state._replace(record=older if older.epoch > 0 else None)
+
+
 def promote(world: World, name: str, alone: bool) -> None:
     """A person has a node take over, T440 being gone.
 
@@ -180,7 +190,7 @@ def _is_alone(world: World) -> bool:
 ALL: tuple[Callable[..., None], ...] = (
     *(cut, isolate, slow, power_cut, pause, hang_guard, kill_guard, hang_fuse, crash_gateway),
     *(sick_gateway, start_by_hand, move, switchover, crash_t440_after, record_older, record_lost),
-    promote,
+    *(promote, node_restored),
 )
 FAULTS = {act.__name__: act for act in ALL}
 

@@ -41,6 +41,8 @@ class Watchdog(Host):
         self._check_no = 0
 
     def begin(self) -> None:
+        if self.state.record is None:
+            self.state = self.state._replace(missing=frozenset(self.world.nodes))
         self.move = None
         self._checking = self._quiet_told = False
         self._unwell_since = self._well_since = None
