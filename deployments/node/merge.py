@@ -188,9 +188,10 @@ class _Merging:
 
     def _stays(self, path: str, digest: str) -> bool:
         """Whether this content will be at this path after the merge."""
-        theirs = self.theirs.hashes.get(path)
-        is_new = self.own.hashes.get(path) == digest and self.base.hashes.get(path) != digest
-        return theirs == digest or (theirs is None and is_new)
+        base, theirs, own = (side.hashes.get(path) for side in (self.base, self.theirs, self.own))
+        if theirs == digest:
+            return own in (base, theirs, None) or theirs != base  # else own's change wins
+        return theirs is None and own == digest and base != digest
 
     def clear_ways(self) -> None:
         """Where one side has a file and the other a folder of that name, own's part makes way."""
