@@ -119,6 +119,11 @@ def switchover(world: World, target: str) -> None:
         world.t440.begin_move(target, drain=True, disk=True)
 
 
+def kill_flow(world: World) -> None:
+    """The process of the move dies, or Prefect with it; T440's voter goes on."""
+    world.t440.move = None
+
+
 def crash_t440_after(world: World, step: int, seconds: float) -> None:
     """T440 loses its power right after this numbered step of its next move."""
     world.t440.crash_after, world.t440.crash_seconds = step, seconds
@@ -190,7 +195,7 @@ def _is_alone(world: World) -> bool:
 ALL: tuple[Callable[..., None], ...] = (
     *(cut, isolate, slow, power_cut, pause, hang_guard, kill_guard, hang_fuse, crash_gateway),
     *(sick_gateway, start_by_hand, move, switchover, crash_t440_after, record_older, record_lost),
-    *(promote, node_restored),
+    *(promote, node_restored, kill_flow),
 )
 FAULTS = {act.__name__: act for act in ALL}
 
