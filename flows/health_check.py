@@ -18,7 +18,7 @@ from tasks.core.history import after_action, after_boot, is_alert_due, is_worse,
 from tasks.core.site import Site
 from tasks.core.situation import Decision, Kind, Level, Situation, newest_record
 from tasks.core.state import Observation
-from tasks.gateway import Stop, kill_gateway, start_gateway, stop_gateway
+from tasks.gateway import kill_gateway
 from tasks.journal import (
     boot_id,
     check_lock,
@@ -31,7 +31,7 @@ from tasks.journal import (
 )
 from tasks.notify import alert
 from tasks.observe import observe, observe_until
-from tasks.record import nodes_behind, read_record, spread_record, write_record
+from tasks.record import adopt_record, read_record
 from tasks.runs import late_seconds, rename_run, skip_overdue
 from tasks.sites import DEFAULT_SITE, load_site
 
@@ -48,7 +48,7 @@ class Outcome:
 
 @flow(name="health-check")
 def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
-    """Look at both nodes, decide by the table, and act: restart, fence, failover or failback.
+    """Look at both nodes, decide by the table, and act: fence, failover or failback.
 
     Args:
         site_file: the site file on T440.
@@ -108,8 +108,6 @@ def act(site_file: Path, s: Situation, decision: Decision) -> Outcome:
 
     Raises MoveHeld or StaleRecord when another run acted first; then nothing was done.
     """
-    if behind := nodes_behind(s.record, s.observations):
-        spread_record(s.site, s.record, behind)
     if decision.kind in (Kind.NOTHING, Kind.LOOK_AGAIN):
         return Outcome(False, False, decision.level, decision.reason)
     try:
@@ -124,27 +122,13 @@ def act(site_file: Path, s: Situation, decision: Decision) -> Outcome:
 
 
 def act_in_place(s: Situation, decision: Decision) -> None:
-    """The actions that move nothing: adopt, fence, restart."""
+    """The actions that move nothing: adopt, fence."""
     match decision.kind:
         case Kind.ADOPT:
-            write_record(s.site, newest_record(s), s.record)
+            adopt_record(s.site, newest_record(s))
         case Kind.FENCE:
             with move_lock(s.site):
                 kill_gateway(s.site, decision.node)
-        case Kind.RESTART:
-            with move_lock(s.site):
-                restart(s, decision)
-
-
-def restart(s: Situation, decision: Decision) -> None:
-    """Stop what is left of the holder's gateway and start it again in place."""
-    fresh = load_history(s.site)
-    if fresh.restarted_at != s.history.restarted_at or read_record(s.site) != s.record:
-        raise StaleRecord("another check restarted it, or the record changed")
-    other = Stop.STOPPED if s.other.gateway_runs is False else Stop.UNREACHABLE
-    stop_gateway(s.site, decision.node, s.site.times.kill_budget_seconds)
-    start_gateway(s.site, decision.node, s.record.epoch, other)
-    save_history(s.site, after_action(replace(s, history=fresh), decision, moved=False))
 
 
 def hand_over(site_file: Path, s: Situation, decision: Decision) -> Outcome:
@@ -155,8 +139,8 @@ def hand_over(site_file: Path, s: Situation, decision: Decision) -> Outcome:
         epoch=s.record.epoch,
         site_file=site_file,
     )
-    serves = moved.serving_after is not None
-    return Outcome(True, True, Level.OK if serves else Level.CRITICAL, moved.told)
+    level = Level.OK if moved.serves else Level.CRITICAL
+    return Outcome(True, True, level, moved.told)
 
 
 def record_outcome(s: Situation, decision: Decision, outcome: Outcome) -> State[Any]:

@@ -1,17 +1,21 @@
-"""Moves that a person orders: switchover, failback, force-failover."""
+"""What a person orders: switchover, failback, force-failover, acknowledge."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
 from pydantic import Field
 
-from flows.failure_handling import Action, Move, Moved, move
+from flows.failure_handling import Action, Moved, Order, move
 from tasks.core.errors import Refused
 from tasks.core.site import Site
+from tasks.core.situation import Level
 from tasks.core.state import Record
+from tasks.journal import check_lock, load_history, save_history
+from tasks.notify import alert
 from tasks.record import read_record
 from tasks.runs import rename_run
 from tasks.sites import DEFAULT_SITE, load_site
@@ -52,8 +56,8 @@ def failback(drain_seconds: DrainSeconds = 60, site_file: Path = DEFAULT_SITE) -
 
 @flow(name="force-failover", flow_run_name="Force a failover")
 def force_failover(confirm: str, site_file: Path = DEFAULT_SITE) -> Moved:
-    """Move Joe although it may cost something: memory that was not synced stays behind, and a
-    holder that is only cut off from T440 may go on serving beside the new one.
+    """Move Joe although it may cost something: memory that was not synced stays behind on the old
+    holder's disk until it returns, and the new one may start with memory that is old.
 
     Args:
         confirm: the name of the node to move to, typed out.
@@ -65,14 +69,29 @@ def force_failover(confirm: str, site_file: Path = DEFAULT_SITE) -> Moved:
     if confirm != to:
         raise Refused(
             f'nothing was done: to move Joe from {record.holder} to {to}, type confirm="{to}";'
-            f" what {record.holder} wrote since the last sync stays on its disk, and if it is only"
-            " cut off from T440 it may go on serving"
+            f" what {record.holder} wrote since the last sync stays on its disk until it returns"
         )
     return ordered(site, record, Action.FORCE_FAILOVER, to, site.times.kill_budget_seconds)
+
+
+@flow(name="acknowledge", flow_run_name="Acknowledge")
+def acknowledge(site_file: Path = DEFAULT_SITE) -> str:
+    """Clear the latch that two failovers within an hour set: failback is automatic again.
+
+    Args:
+        site_file: the site file on T440.
+    """
+    site = load_site(site_file)
+    with check_lock(site):
+        history = load_history(site)
+        save_history(site, replace(history, latched=False, failovers=()))
+    told = "the latch is cleared" if history.latched else "there was no latch to clear"
+    alert(site, Level.OK, f"Acknowledged: {told}")
+    return told
 
 
 def ordered(site: Site, record: Record, action: Action, to: str, drain_seconds: float) -> Moved:
     """A move by hand, named by what it does."""
     reason = f"{action.value.capitalize()} to {to} by hand"
     rename_run(reason)
-    return move(site, Move(action, record, to, reason, drain_seconds))
+    return move(site, Order(action, record, to, reason, drain_seconds))

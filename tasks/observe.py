@@ -19,8 +19,14 @@ from tasks.core.errors import (
 )
 from tasks.core.site import Site
 from tasks.core.state import Health, Observation, Record, Ssh
+from tasks.journal import now
 from tasks.remote.http import probe_healthz
+from tasks.remote.local import call_local
 from tasks.remote.nodes import node
+
+LOCAL_SECONDS = 5.0
+# The guard writes its status with every turn, twice a second.
+OLDEST_STATUS_SECONDS = 6.0
 
 
 @task(name="observe", cache_policy=NO_CACHE)
@@ -48,13 +54,39 @@ def observe_until(
 
 
 def look_at_all(site: Site, before: dict[str, Observation]) -> dict[str, Observation]:
-    """One look at both nodes; `before` is the look before it in the same check."""
-    with ThreadPoolExecutor(len(site.nodes)) as pool:
+    """One look at both nodes and at T440's own voter; `before` is the look before it."""
+    with ThreadPoolExecutor(len(site.nodes) + 1) as pool:
+        voter = pool.submit(call_local, site.watchdog, "observe", seconds=LOCAL_SECONDS)
         looks = {name: pool.submit(look, site, name) for name in site.nodes}
         seen = {name: found.result() for name, found in looks.items()}
+        heard = voter.result().get("heard")
+    since_boot = now().boot
     return {
-        name: count_silence(one, before.get(name), begun) for name, (one, begun) in seen.items()
+        name: count_silence(
+            with_heard(one, heard, site.other(name), since_boot), before.get(name), begun
+        )
+        for name, (one, begun) in seen.items()
     }
+
+
+def with_heard(seen: Observation, raw: Any, other: str, since_boot: float) -> Observation:
+    """Add what T440's voter heard: of the node itself, and of it through the other node.
+
+    The other node's report is as old as its last ask. After a boot of T440 every age starts at the
+    boot.
+    """
+    heard = raw if isinstance(raw, dict) else {}
+    mine, theirs = heard.get(seen.node) or {}, heard.get(other) or {}
+    asked, serving = mine.get("asked_s"), mine.get("serving_s")
+    ages = [since_boot, serving]
+    if theirs.get("peer_heard_s") is not None:
+        ages.append(theirs["peer_heard_s"] + theirs["asked_s"])
+    return replace(
+        seen,
+        asked_seconds=since_boot if asked is None else float(asked),
+        heard_seconds=float(min(age for age in ages if age is not None)),
+        says_serving=None if asked is None else serving is not None and serving <= asked,
+    )
 
 
 def look(site: Site, name: str) -> tuple[Observation, float]:
@@ -90,11 +122,21 @@ def parse_word(name: str, word: dict[str, Any], healthz: Health) -> Observation:
         healthz=healthz,
         gateway_runs=runs,
         permitted=word.get("why_not") == "",
+        guard=parse_guard(word.get("guard")),
         record=parse_record(word.get("record")),
         boot_id=str(word.get("boot_id", "")),
         memory_age_seconds=float(age) if isinstance(age, int | float) else None,
         detail=str(word.get("detail") or word.get("record_error") or ""),
     )
+
+
+def parse_guard(raw: Any) -> str:
+    """The guard's status -> its state; a status that is old says that the guard is silent."""
+    if not isinstance(raw, dict):
+        return "absent"
+    age = raw.get("age")
+    fresh = isinstance(age, int | float) and age <= OLDEST_STATUS_SECONDS
+    return str(raw.get("state", "")) if fresh else "silent"
 
 
 def parse_record(raw: Any) -> Record | None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.logging import get_run_logger
 
-from tasks.core.errors import ConfigError, DualJoeError, Refused, StaleRecord
+from tasks.core.errors import ConfigError, Refused, StaleRecord
 from tasks.core.site import Site
-from tasks.core.state import Observation, Record
+from tasks.core.state import Record
 from tasks.observe import parse_record
 from tasks.remote.local import call_local
-from tasks.remote.nodes import node
 
 LOCAL_SECONDS = 10.0
 
@@ -29,37 +27,25 @@ def read_record(site: Site) -> Record:
     return record
 
 
-@task(name="write-record", task_run_name="record-{new.epoch}-{new.holder}", cache_policy=NO_CACHE)
-def write_record(site: Site, new: Record, expect: Record) -> None:
-    """The one durable write that is the move. Never retried: it changes a role.
+@task(name="write-record", task_run_name="record-{holder}", cache_policy=NO_CACHE)
+def write_record(site: Site, holder: str, expect: Record) -> Record:
+    """The one durable write that is the move; returns the new record. Never retried.
 
-    Raises StaleRecord when T440's record is no longer `expect`; nothing was changed then.
+    Its epoch is one above the highest that T440 ever heard of. Asks spread it from here. Raises
+    StaleRecord when T440's record is no longer `expect`; nothing was changed then.
     """
-    params = {**new._asdict(), "expect": expect._asdict()}
+    params = {"holder": holder, "expect": expect._asdict()}
     try:
-        call_local(site.watchdog, "record write", params, seconds=LOCAL_SECONDS)
+        answer = call_local(site.watchdog, "record write", params, seconds=LOCAL_SECONDS)
     except Refused as error:
         raise StaleRecord(str(error)) from None
+    written = parse_record(answer["record"])
+    if written is None:
+        raise StaleRecord(f"T440 answered {answer['record']!r} to a write")
+    return written
 
 
-@task(name="spread-record", cache_policy=NO_CACHE)
-def spread_record(site: Site, record: Record, names: tuple[str, ...]) -> list[str]:
-    """Tell these nodes the record; returns those that have it now. The others learn later."""
-    reached = []
-    for name in names:
-        try:
-            params = dict(record._asdict())
-            node(site, name).call("record write", params, seconds=site.times.probe_seconds)
-            reached.append(name)
-        except DualJoeError as error:
-            get_run_logger().warning("record not told: %s", error)
-    return reached
-
-
-def nodes_behind(record: Record, observations: dict[str, Observation]) -> tuple[str, ...]:
-    """The nodes that answer and know an older record, or none."""
-    return tuple(
-        name
-        for name, seen in observations.items()
-        if seen.gateway_runs is not None and (seen.record is None or seen.record < record)
-    )
+@task(name="adopt-record", cache_policy=NO_CACHE)
+def adopt_record(site: Site, newer: Record) -> None:
+    """Take over a higher record that a node knows and T440 does not."""
+    call_local(site.watchdog, "record write", dict(newer._asdict()), seconds=LOCAL_SECONDS)

@@ -14,9 +14,9 @@ ANY = frozenset(Standing)
 SERVING = frozenset({Standing.SERVING})
 REACHED = frozenset({Standing.SERVING, Standing.UNWELL, Standing.IDLE})
 NOT_WELL = frozenset({Standing.UNWELL, Standing.IDLE})
+HEARD = frozenset({Standing.HEARD})
 QUIET = frozenset({Standing.QUIET})
 SILENT = frozenset({Standing.SILENT})
-ESTRANGED = frozenset({Standing.ESTRANGED})
 
 
 def trouble(seen: Observation) -> str:
@@ -75,32 +75,18 @@ def _failback(s: Situation) -> str:
     return f"Failback to {s.other.node}: well for {well}"
 
 
-def _cannot_tell(s: Situation) -> str:
-    word = d.unreachable_word(s, s.other)
-    return f"{_sick(s)}, and cannot be started: {s.other.node} is {word} and may serve"
-
-
 def _sick(s: Situation) -> str:
     return f"{s.holder.node} does not serve, {trouble(s.holder)}"
 
 
-def _after_boot(s: Situation) -> str:
-    return f"Start {s.holder.node}: it answers, nothing runs there, the record names it"
+def _guard_tries(s: Situation) -> str:
+    word = f", its guard says {s.holder.guard}" if s.holder.guard else ""
+    return f"{_sick(s)}{word}: left to the guard"
 
 
-def _grace(s: Situation) -> str:
-    return f"{_sick(s)}: left alone for {d.age(s.site.times.restart_grace_seconds)}"
-
-
-def _restart(s: Situation) -> str:
-    since = s.history.unwell_since
-    unwell = s.now.boot - since if since is not None else 0.0
-    return f"Restart {s.holder.node} in place: {trouble(s.holder)} for {d.age(unwell)}"
-
-
-def _wait(s: Situation) -> str:
-    watch = d.age(s.site.times.restart_watch_seconds)
-    return f"{s.holder.node} was restarted: up to {watch} to serve"
+def _heard(s: Situation) -> str:
+    how = d.unreachable_word(s.holder)
+    return f"No move: {s.holder.node} is {how}, but is heard to serve: {s.holder.detail}"
 
 
 def _nobody(s: Situation) -> str:
@@ -114,7 +100,7 @@ def _no_third(s: Situation) -> str:
 def _lost(s: Situation) -> str:
     seen = s.holder
     if s.standing(seen) is Standing.SILENT:
-        return f"{seen.node} silent for {d.age(seen.silent_seconds)}, heard by nobody"
+        return f"{seen.node} silent for {d.age(seen.heard_seconds)}, heard by nobody"
     return f"{seen.node} answers but {trouble(seen)}"
 
 
@@ -123,23 +109,11 @@ def _failover(s: Situation) -> str:
 
 
 def _quiet(s: Situation) -> str:
-    return f"{s.holder.node} silent for {d.age(s.holder.silent_seconds)}: look again"
+    return f"{s.holder.node} not heard for {d.age(s.holder.heard_seconds)}: look again"
 
 
 def _other_quiet(s: Situation) -> str:
     return f"{s.other.node} silent for {d.age(s.other.silent_seconds)}: look again"
-
-
-def _estranged(s: Situation) -> str:
-    return f"No move: {s.holder.node} is {d.unreachable_word(s, s.holder)}: {s.holder.detail}"
-
-
-def all_of(*guards: d.Guard) -> d.Guard:
-    def every(s: Situation) -> bool:
-        return all(guard(s) for guard in guards)
-
-    every.__name__ = "_and_".join(guard.__name__ for guard in guards)
-    return every
 
 
 OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
@@ -148,7 +122,7 @@ TABLE: tuple[Row, ...] = (
     Row(ANY, d.newer_record_seen, Kind.ADOPT, WARN, _newer),
     Row(REACHED, d.other_runs_a_gateway, Kind.FENCE, CRITICAL, _fence, to_other=True),
     # serving: look at the other node, and perhaps go home
-    Row(SERVING, d.other_quiet, Kind.LOOK_AGAIN, OK, _other_quiet),
+    Row(SERVING, d.other_misses_probes, Kind.LOOK_AGAIN, OK, _other_quiet),
     Row(SERVING, d.other_not_promotable, Kind.NOTHING, WARN, _serves_alone),
     Row(SERVING, d.holder_preferred, Kind.NOTHING, OK, _serves),
     Row(SERVING, d.latched, Kind.NOTHING, WARN, _latched),
@@ -156,15 +130,10 @@ TABLE: tuple[Row, ...] = (
     Row(SERVING, d.preferred_not_well_long_enough, Kind.NOTHING, OK, _soon),
     Row(SERVING, d.always, Kind.FAILBACK, OK, _failback, to_other=True),
     # answers, but its gateway does not
-    Row(NOT_WELL, d.other_quiet, Kind.LOOK_AGAIN, WARN, _other_quiet),
-    Row(NOT_WELL, d.other_unknown, Kind.NOTHING, CRITICAL, _cannot_tell),
-    Row(NOT_WELL, all_of(d.never_started, d.not_restarted), Kind.RESTART, OK, _after_boot),
-    Row(NOT_WELL, d.in_restart_grace, Kind.NOTHING, WARN, _grace),
-    Row(NOT_WELL, d.not_restarted, Kind.RESTART, WARN, _restart),
-    Row(NOT_WELL, d.restart_may_still_work, Kind.NOTHING, WARN, _wait),
+    Row(NOT_WELL, d.guard_still_tries, Kind.NOTHING, WARN, _guard_tries),
     # does not answer
+    Row(HEARD, d.always, Kind.NOTHING, WARN, _heard),
     Row(QUIET, d.always, Kind.LOOK_AGAIN, WARN, _quiet),
-    Row(ESTRANGED, d.always, Kind.NOTHING, CRITICAL, _estranged),
     # gone: the other node, if it can
     Row(SILENT | NOT_WELL, d.other_not_promotable, Kind.NOTHING, CRITICAL, _nobody),
     Row(SILENT | NOT_WELL, d.two_failovers_already, Kind.NOTHING, CRITICAL, _no_third),

@@ -16,9 +16,7 @@ def after_boot(history: History, boot_id: str) -> History:
     """Ages of another boot mean nothing on this boot's clock; failovers and the latch stay."""
     if history.boot_id == boot_id:
         return history
-    return replace(
-        history, boot_id=boot_id, unwell_since=None, restarted_at=None, preferred_well_since=None
-    )
+    return replace(history, boot_id=boot_id, unwell_since=None, preferred_well_since=None)
 
 
 def remember(s: Situation) -> History:
@@ -30,7 +28,6 @@ def remember(s: Situation) -> History:
     return replace(
         old,
         unwell_since=unwell,
-        restarted_at=None if holder is Standing.SERVING else old.restarted_at,
         preferred_well_since=(
             (old.preferred_well_since or s.now.boot) if preferred in WELL else None
         ),
@@ -43,10 +40,8 @@ def after_action(s: Situation, decision: Decision, *, moved: bool) -> History:
     The second automatic failover within the latch time latches.
     """
     history = s.history
-    if decision.kind is Kind.RESTART:
-        history = replace(history, restarted_at=s.now.boot)
     if moved:
-        history = replace(history, unwell_since=None, restarted_at=None)
+        history = replace(history, unwell_since=None)
     if moved and decision.kind is Kind.FAILOVER:
         recent = recent_failovers(s) + 1
         latch = s.now.wall - s.site.times.latch_seconds
@@ -71,6 +66,8 @@ def is_alert_due(
 
 
 def is_worse(before: str, after: Level) -> bool:
-    """Whether the pair went from a better level to a worse one."""
+    """Whether the pair went from a better level to a worse one; the first level is no change."""
+    if not before:
+        return False
     order = [level.value for level in Level]
     return order.index(after.value) > order.index(before)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tasks.core.site import Site
-from tasks.core.state import History, Moment, Observation, Record, Standing, standing
+from tasks.core.state import History, Moment, Observation, Record, Ssh, Standing, standing
 
 
 class Kind(StrEnum):
@@ -17,7 +17,6 @@ class Kind(StrEnum):
     LOOK_AGAIN = "look again"
     ADOPT = "adopt"
     FENCE = "fence"
-    RESTART = "restart"
     FAILOVER = "failover"
     FAILBACK = "failback"
 
@@ -33,7 +32,7 @@ class Level(StrEnum):
 @dataclass(frozen=True)
 class Decision:
     """`reason` is one sentence: the log line, the alert and the run's name. `node` is whom it is
-    done to: the node to promote, restart or fence. `epoch` is that of the record afterwards.
+    done to: the node to promote or fence. `epoch` is that of the record afterwards.
     """
 
     kind: Kind
@@ -62,7 +61,8 @@ class Situation:
         return self.observations[self.site.other(self.record.holder)]
 
     def standing(self, seen: Observation) -> Standing:
-        return standing(seen, self.site.times.silence_seconds)
+        times = self.site.times
+        return standing(seen, times.heard_seconds, times.silence_seconds)
 
     @property
     def next_epoch(self) -> int:
@@ -78,9 +78,11 @@ def newest_record(s: Situation) -> Record:
 
 def why_not_promotable(s: Situation, node: Observation) -> str:
     """Why `node` cannot take over now, "" when it can."""
-    limit = s.site.times.memory_limit_seconds
+    limit, asks = s.site.times.memory_limit_seconds, s.site.times.other_heard_seconds
     if node.gateway_runs is None:
-        return f"{node.node} is {unreachable_word(s, node)}"
+        return f"{node.node} is {unreachable_word(node)}"
+    if node.asked_seconds > asks:
+        return f"{node.node}'s guard has not asked for {age(node.asked_seconds)}"
     if node.memory_age_seconds is None:
         return f"{node.node} has no verified memory"
     if node.memory_age_seconds > limit:
@@ -91,10 +93,11 @@ def why_not_promotable(s: Situation, node: Observation) -> str:
     return ""
 
 
-def unreachable_word(s: Situation, node: Observation) -> str:
-    if s.standing(node) is Standing.ESTRANGED:
+def unreachable_word(node: Observation) -> str:
+    """How a node that T440 cannot look into answers, in words."""
+    if node.ssh in (Ssh.KEY_MISMATCH, Ssh.NO_ACCESS):
         return f"not the node we know ({node.ssh})"
-    return "unreachable" if node.silent_seconds else "not to be looked into"
+    return "unreachable" if node.ssh is not Ssh.OK else "not to be looked into"
 
 
 def age(seconds: float) -> str:
@@ -120,12 +123,10 @@ def other_runs_a_gateway(s: Situation) -> bool:
     return s.other.gateway_runs is True
 
 
-def other_unknown(s: Situation) -> bool:
-    return s.standing(s.other) is Standing.ESTRANGED
-
-
-def other_quiet(s: Situation) -> bool:
-    return s.standing(s.other) is Standing.QUIET
+def other_misses_probes(s: Situation) -> bool:
+    """No ssh to the other node, for less than H: not known yet."""
+    silent = s.other.silent_seconds
+    return s.other.ssh is not Ssh.OK and silent < s.site.times.silence_seconds
 
 
 def other_not_promotable(s: Situation) -> bool:
@@ -136,25 +137,11 @@ def holder_preferred(s: Situation) -> bool:
     return s.record.holder == s.site.preferred
 
 
-def never_started(s: Situation) -> bool:
-    """Nothing runs there and T440 has not let it start in this boot: a boot, not a crash."""
-    return s.standing(s.holder) is Standing.IDLE and not s.holder.permitted
-
-
-def not_restarted(s: Situation) -> bool:
-    return s.history.restarted_at is None
-
-
-def in_restart_grace(s: Situation) -> bool:
-    since = s.history.unwell_since
-    if not not_restarted(s):
-        return False
-    return since is None or s.now.boot - since < s.site.times.restart_grace_seconds
-
-
-def restart_may_still_work(s: Situation) -> bool:
-    at = s.history.restarted_at
-    return at is not None and s.now.boot - at < s.site.times.restart_watch_seconds
+def guard_still_tries(s: Situation) -> bool:
+    """The guard restarts once in place, and has not given up yet; it has as long as it says."""
+    times, since = s.site.times, s.history.unwell_since
+    limit = times.restart_grace_seconds + times.restart_watch_seconds
+    return s.holder.guard != "unwell" and (since is None or s.now.boot - since < limit)
 
 
 def latched(s: Situation) -> bool:

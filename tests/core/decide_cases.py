@@ -19,9 +19,8 @@ from tests.core.sites import (
 )
 
 LONG_AGO = NOW.boot - 10_000
-GRACE_OVER = History(unwell_since=NOW.boot - 21)
-RESTARTED = History(unwell_since=NOW.boot - 60, restarted_at=NOW.boot - 31)
-JUST_RESTARTED = History(unwell_since=NOW.boot - 30, restarted_at=NOW.boot - 5)
+UNWELL_A_WHILE = History(unwell_since=NOW.boot - 30)
+UNWELL_LONG = History(unwell_since=NOW.boot - 51)
 ONCE = (NOW.wall - 1800,)
 TWICE = (NOW.wall - 1800, NOW.wall - 900)
 
@@ -74,10 +73,10 @@ CASES = [
     ),
     case(
         "one miss is not a failure",
-        situation(A1, gone("pc-a", 0.5), idle("pc-b")),
+        situation(A1, gone("pc-a", 0.5, heard_seconds=3.5), idle("pc-b")),
         Kind.LOOK_AGAIN,
         level=WARN,
-        reason="pc-a silent for 0 s: look again",
+        reason="pc-a not heard for 4 s: look again",
     ),
     case(
         "silent for less than H: look again",
@@ -103,11 +102,46 @@ CASES = [
         level=CRITICAL,
     ),
     case(
-        "a changed host key is somebody alive: no move",
+        "no ssh, but a voter hears it serve: no move",
+        situation(A1, gone("pc-a", 15, heard_seconds=1.0, detail="timed out"), idle("pc-b")),
+        Kind.NOTHING,
+        level=WARN,
+        reason="No move: pc-a is unreachable, but is heard to serve: timed out",
+    ),
+    case(
+        "a changed host key, but a voter hears it serve: no move",
+        situation(
+            A1,
+            gone("pc-a", 15, Ssh.KEY_MISMATCH, heard_seconds=1.0, detail="host key changed"),
+            idle("pc-b"),
+        ),
+        Kind.NOTHING,
+        level=WARN,
+        reason="No move: pc-a is not the node we know (key mismatch), but is heard to serve:"
+        " host key changed",
+    ),
+    case(
+        "no ssh for long, last heard to serve 5 s ago: look again",
+        situation(A1, gone("pc-a", 60, heard_seconds=5.0), idle("pc-b")),
+        Kind.LOOK_AGAIN,
+        level=WARN,
+        reason="pc-a not heard for 5 s: look again",
+    ),
+    case(
+        "a changed host key and heard by nobody for H: like any other silence",
         situation(A1, strange("pc-a"), idle("pc-b")),
+        Kind.FAILOVER,
+        node="pc-b",
+        epoch=2,
+        level=CRITICAL,
+    ),
+    case(
+        "silent, and the standby's guard has not asked for 7 s: it could not start anything",
+        situation(A1, gone("pc-a", 15), idle("pc-b", asked_seconds=7.0)),
         Kind.NOTHING,
         level=CRITICAL,
-        reason="No move: pc-a is not the node we know (key mismatch): host key changed",
+        reason="Nobody serves: pc-a silent for 15 s, heard by nobody; pc-b's guard has not asked"
+        " for 7 s",
     ),
     case(
         "silent, and the standby is silent as well: nobody can take over",
@@ -147,59 +181,36 @@ CASES = [
         level=CRITICAL,
     ),
     case(
-        "after a boot nothing runs on the holder: start it",
-        situation(A1, idle("pc-a"), idle("pc-b")),
-        Kind.RESTART,
-        reason="Start pc-a: it answers, nothing runs there, the record names it",
-    ),
-    case(
-        "after a boot of the holder the standby is silent for less than H: look again first",
-        situation(A1, idle("pc-a"), gone("pc-b", 2)),
-        Kind.LOOK_AGAIN,
-        level=WARN,
-    ),
-    case(
-        "after a boot of the holder the standby is gone: start the holder",
-        situation(A1, idle("pc-a"), gone("pc-b", 15)),
-        Kind.RESTART,
-    ),
-    case(
-        "the standby answers with another host key, so it may serve: nothing is started",
-        situation(A1, idle("pc-a"), strange("pc-b")),
-        Kind.NOTHING,
-        level=CRITICAL,
-    ),
-    case(
-        "the gateway crashed a moment ago: left alone",
-        situation(A1, crashed("pc-a"), idle("pc-b")),
+        "after a boot the holder waits for its term: left to its guard",
+        situation(A1, idle("pc-a", guard="waiting"), idle("pc-b")),
         Kind.NOTHING,
         level=WARN,
-        reason="pc-a does not serve, its gateway is not running: left alone for 20 s",
+        reason="pc-a does not serve, its gateway is not running, its guard says waiting:"
+        " left to the guard",
     ),
     case(
-        '"not running" is not running: past the grace the gateway is restarted in place',
-        situation(A1, crashed("pc-a"), idle("pc-b"), GRACE_OVER),
-        Kind.RESTART,
-        level=WARN,
-        reason="Restart pc-a in place: its gateway is not running for 21 s",
-    ),
-    case(
-        "a hung gateway is not well: past the grace it is restarted in place",
-        situation(A1, hung("pc-a"), idle("pc-b"), GRACE_OVER),
-        Kind.RESTART,
-        level=WARN,
-        reason="Restart pc-a in place: its gateway hangs: port open, no answer for 21 s",
-    ),
-    case(
-        "restarted a moment ago: given its time",
-        situation(A1, hung("pc-a"), idle("pc-b"), JUST_RESTARTED),
+        '"not running" is not running: the gateway crashed, and is left to its guard',
+        situation(A1, crashed("pc-a"), idle("pc-b"), UNWELL_A_WHILE),
         Kind.NOTHING,
         level=WARN,
-        reason="pc-a was restarted: up to 30 s to serve",
     ),
     case(
-        "restarted in vain: failover",
-        situation(A1, hung("pc-a"), idle("pc-b"), RESTARTED),
+        "a hung gateway is not well: left to its guard, which restarts it once",
+        situation(A1, hung("pc-a"), idle("pc-b"), UNWELL_A_WHILE),
+        Kind.NOTHING,
+        level=WARN,
+        reason="pc-a does not serve, its gateway hangs: port open, no answer, its guard says"
+        " starting: left to the guard",
+    ),
+    case(
+        "somebody else answers on the gateway's port: not well",
+        situation(A1, strange_body("pc-a"), idle("pc-b"), UNWELL_A_WHILE),
+        Kind.NOTHING,
+        level=WARN,
+    ),
+    case(
+        "the guard restarted it in vain: failover",
+        situation(A1, hung("pc-a", guard="unwell"), idle("pc-b")),
         Kind.FAILOVER,
         node="pc-b",
         epoch=2,
@@ -207,17 +218,18 @@ CASES = [
         reason="Failover to pc-b: pc-a answers but its gateway hangs: port open, no answer",
     ),
     case(
-        "restarted in vain, and the standby is gone: nobody can take over",
-        situation(A1, hung("pc-a"), gone("pc-b", 20), RESTARTED),
-        Kind.NOTHING,
+        "unwell for longer than the guard may need: failover, whatever the guard says",
+        situation(A1, crashed("pc-a"), idle("pc-b"), UNWELL_LONG),
+        Kind.FAILOVER,
+        node="pc-b",
+        epoch=2,
         level=CRITICAL,
     ),
     case(
-        "somebody else answers on the gateway's port: not well",
-        situation(A1, strange_body("pc-a"), idle("pc-b"), GRACE_OVER),
-        Kind.RESTART,
-        level=WARN,
-        reason="Restart pc-a in place: something else answers on its gateway's port for 21 s",
+        "unwell for long, and the standby is gone: nobody can take over",
+        situation(A1, hung("pc-a"), gone("pc-b", 20), UNWELL_LONG),
+        Kind.NOTHING,
+        level=CRITICAL,
     ),
     case(
         "two nodes serve: the one that the record does not name is fenced",

@@ -38,6 +38,7 @@ def site(**changes: Any) -> Site:
 
 
 def serving(node: str, **changes: Any) -> Observation:
+    changes = {"heard_seconds": 0.5, "guard": "serving", **changes}
     return look(node, healthz=Health.OK, gateway_runs=True, permitted=True, **changes)
 
 
@@ -46,6 +47,7 @@ def idle(node: str, **changes: Any) -> Observation:
 
 
 def hung(node: str, **changes: Any) -> Observation:
+    changes = {"heard_seconds": 0.5, "guard": "starting", **changes}
     return look(node, healthz=Health.TIMEOUT, gateway_runs=True, permitted=True, **changes)
 
 
@@ -56,15 +58,23 @@ def strange_body(node: str) -> Observation:
 
 def crashed(node: str, **changes: Any) -> Observation:
     """Was let start in this boot, and nothing runs now."""
-    return look(node, permitted=True, **changes)
+    return look(node, permitted=True, guard="starting", **changes)
 
 
-def gone(node: str, seconds: float, ssh: Ssh = Ssh.TIMEOUT) -> Observation:
-    return Observation(node, ssh, silent_seconds=seconds)
+def gone(node: str, seconds: float, ssh: Ssh = Ssh.TIMEOUT, **changes: Any) -> Observation:
+    """No ssh, and heard by nobody for so long."""
+    fields: dict[str, Any] = {
+        "silent_seconds": seconds,
+        "asked_seconds": seconds,
+        "heard_seconds": seconds,
+        **changes,
+    }
+    return Observation(node, ssh, **fields)
 
 
 def strange(node: str) -> Observation:
-    return Observation(node, Ssh.KEY_MISMATCH, detail="host key changed", silent_seconds=20)
+    """It answers with another host key; whether it lives, the voters know."""
+    return gone(node, 20, Ssh.KEY_MISMATCH, detail="host key changed")
 
 
 def look(node: str, **changes: Any) -> Observation:
@@ -73,6 +83,7 @@ def look(node: str, **changes: Any) -> Observation:
         "gateway_runs": False,
         "permitted": False,
         "memory_age_seconds": 60.0,
+        "heard_seconds": 10_000.0,
         **changes,
     }
     return Observation(node, Ssh.OK, **fields)

@@ -11,11 +11,10 @@ from tasks.core.situation import Kind, Level, Situation
 from tasks.core.state import Health, History, Observation, Record, Ssh
 from tests.core.decide_cases import (
     CASES,
-    GRACE_OVER,
-    JUST_RESTARTED,
     LONG_AGO,
-    RESTARTED,
     TWICE,
+    UNWELL_A_WHILE,
+    UNWELL_LONG,
 )
 from tests.core.sites import A1, B2, crashed, gone, hung, idle, serving, situation, strange
 
@@ -44,14 +43,15 @@ def every_observation(node: str) -> list[Observation]:
         for age in (None, 60.0, 90_000.0)
         for record in (None, A1, Record(9, "pc-b"))
     ]
-    return [*reached, *(gone(node, seconds) for seconds in (0.5, 14.0, 500.0)), strange(node)]
+    heard = [gone(node, 60, heard_seconds=seconds) for seconds in (0.5, 5.0)]
+    silent = [gone(node, seconds) for seconds in (0.5, 14.0, 500.0)]
+    return [*reached, *heard, *silent, idle(node, asked_seconds=60.0), strange(node)]
 
 
 HISTORIES = [
     History(),
-    GRACE_OVER,
-    RESTARTED,
-    JUST_RESTARTED,
+    UNWELL_A_WHILE,
+    UNWELL_LONG,
     History(preferred_well_since=LONG_AGO),
     History(failovers=TWICE, latched=True, preferred_well_since=LONG_AGO),
 ]
@@ -76,13 +76,12 @@ def test_every_situation_has_a_decision_and_none_breaks_a_promise() -> None:
             assert decision.epoch > max([s.record.epoch, *seen])
             assert s.other.ssh is Ssh.OK, "never promote a node that does not answer"
             assert s.other.memory_age_seconds is not None, "never promote without memory"
-        if decision.kind is Kind.RESTART:
-            assert s.other.gateway_runs is not True, "never start beside a gateway that runs"
-            assert s.other.ssh is not Ssh.KEY_MISMATCH, "never start beside one that may serve"
         if decision.kind is Kind.FENCE:
             assert decision.node != s.record.holder, "never fence the holder"
         if decision.kind is Kind.FAILOVER:
             assert s.holder.healthz is not Health.OK, "never fail over from a node that serves"
+            heard = s.holder.heard_seconds
+            assert s.holder.ssh is Ssh.OK or heard >= 14, "never from a node that is heard"
 
 
 def test_two_gateways_are_always_fenced_or_reported() -> None:

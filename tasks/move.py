@@ -1,0 +1,130 @@
+"""Drives the move: tells the state machine what T440 sees, and carries out what it says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from prefect.logging import get_run_logger
+
+from tasks.core.errors import DualJoeError, StaleRecord
+from tasks.core.move import (
+    Effect,
+    EndDrain,
+    FinalSync,
+    Finish,
+    KillGateway,
+    Move,
+    MoveTimes,
+    Plan,
+    RenewDrain,
+    Seen,
+    Step,
+    WriteRecord,
+)
+from tasks.core.site import Site
+from tasks.core.situation import Situation, why_not_promotable
+from tasks.core.state import History, Observation, Record
+from tasks.core.times import Times
+from tasks.gateway import is_serving, kill_gateway
+from tasks.journal import now, write_journal
+from tasks.observe import look_at_all
+from tasks.record import read_record, write_record
+from tasks.remote.local import call_local
+
+TURN_SECONDS = 0.5
+LOCAL_SECONDS = 5.0
+
+
+class Drive:
+    """One move from its plan to its end. `sync`: carries the last memory, raises when it cannot."""
+
+    def __init__(self, site: Site, plan: Plan, sync: Callable[[], object]) -> None:
+        self.site, self.plan, self.sync = site, plan, sync
+        self.move = Move(plan, now().boot, move_times(site.times))
+        self.looks: dict[str, Observation] = {}
+        self.syncing: Future[object] | None = None
+        self.sync_trouble = ""
+
+    def run(self) -> Finish:
+        """Carry the move out; returns how it ended.
+
+        Whatever stops this run before the write leaves a drain that lapses by itself.
+        """
+        with ThreadPoolExecutor(1) as self.pool:
+            while self.move.finished is None:
+                begun = time.monotonic()
+                for effect in self.move.advance(now().boot, self.see()):
+                    self.carry_out(effect)
+                time.sleep(max(0.0, TURN_SECONDS - (time.monotonic() - begun)))
+        return self.move.finished
+
+    def see(self) -> Seen:
+        """Both nodes, T440's record and voter, and the sync, as they are now."""
+        self.looks = look_at_all(self.site, self.looks)
+        source, target = self.looks[self.plan.source], self.looks[self.plan.target]
+        record = read_record(self.site)
+        s = Situation(self.site, record, self.looks, History(), now())
+        watching = self.move.step is Step.WATCH
+        return Seen(
+            record=record,
+            source_serving=source.says_serving is not False,
+            source_heard_s=source.asked_seconds,
+            target_heard_s=target.asked_seconds,
+            not_promotable=why_not_promotable(s, target),
+            source_promotable=not why_not_promotable(s, source),
+            target_serves=watching and is_serving(self.site, self.plan.target),
+            synced=self.synced(),
+        )
+
+    def synced(self) -> bool | None:
+        """None while the final sync runs."""
+        if self.syncing is None or not self.syncing.done():
+            return None
+        error = self.syncing.exception()
+        if error is not None and not self.sync_trouble:
+            self.sync_trouble = str(error)
+            get_run_logger().warning("the final sync failed: %s", error)
+        return error is None
+
+    def carry_out(self, effect: Effect) -> None:
+        """One effect; each may be done twice without harm."""
+        watchdog = self.site.watchdog
+        match effect:
+            case RenewDrain(node, epoch, until):
+                order = {"to": node, "epoch": epoch, "seconds": max(until - now().boot, 1)}
+                call_local(watchdog, "drain write", order, seconds=LOCAL_SECONDS)
+            case EndDrain():
+                call_local(watchdog, "drain end", seconds=LOCAL_SECONDS)
+            case KillGateway(node):
+                try:
+                    kill_gateway(self.site, node)
+                except DualJoeError as error:  # the state machine sees whether it stopped
+                    get_run_logger().warning("%s", error)
+            case FinalSync():
+                self.syncing = self.pool.submit(self.sync)
+            case WriteRecord(decided_on, holder):
+                self.write(decided_on, holder)
+            case Finish():
+                get_run_logger().info("%s: %s", effect.outcome, effect.sentence)
+
+    def write(self, decided_on: Record, holder: str) -> None:
+        """The one write; when somebody else wrote first, the state machine sees that."""
+        try:
+            record = write_record(self.site, holder, decided_on)
+        except StaleRecord as error:
+            get_run_logger().warning("%s", error)
+            return
+        write_journal(self.site, "move", record=record, reason=self.plan.reason)
+
+
+def move_times(times: Times) -> MoveTimes:
+    """The move's times from the site's."""
+    return MoveTimes(
+        kill_wait=times.kill_budget_seconds + times.ask_seconds + times.probe_seconds,
+        heard_within=times.other_heard_seconds,
+        silence=times.silence_seconds,
+        sync_limit=times.final_sync_limit_seconds,
+        watch=times.watch_seconds,
+    )
