@@ -50,8 +50,9 @@ def store_publish(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     -> {"id", "unchanged": bool, "files", "bytes", "held": {path: why}, "bad": {path: why},
     "pruned": [id], "seconds"}.
 
-    Content equal to the current snapshot publishes nothing and refreshes its age. `held` files
-    stayed at their last good version; `bad` ones have no good version and are kept as they came.
+    Content equal to the current snapshot (memory: of the same epoch) publishes nothing new and
+    refreshes its age. `held` files stayed at their last good version; `bad` ones have no good
+    version and are kept as they came.
     With `accept` the guard's reasons are written into the manifest instead of refusing, and the
     content is taken as it is; with `rejected` it is that refused content that is published.
     Raises Refused with the reasons (what was pulled goes to .rejected/<id>, named in the message),
@@ -204,6 +205,8 @@ class _Draft:
     def _is_unchanged(self) -> bool:
         if not self.parent or self.base.get("origin") != self.origin:
             return False
+        if self.memory and self.base.get("epoch") != self.epoch:
+            return False  # what is applied next must carry the epoch under which it was written
         old: Files = self.base["files"]
         if root_hash(self.files) != self.base.get("root"):
             return False

@@ -165,7 +165,7 @@ class Watchdog(Host):
         if self._crashes(before, move.step):
             return
         for effect in effects:
-            self._do(effect)
+            self._carry_out(effect)
         if move.finished is None:
             self.after(0.5, self._advance, move)
             return
@@ -199,7 +199,7 @@ class Watchdog(Host):
             synced=self._synced,
         )
 
-    def _do(self, effect: m.Effect) -> None:
+    def _carry_out(self, effect: m.Effect) -> None:
         if isinstance(effect, m.RenewDrain):
             self.drained_at = self.world.now
             self.write(self.state._replace(drain=Drain(*effect)))
