@@ -3,7 +3,7 @@ SPEED ?= 10
 N ?= 100000
 python := .venv/bin/python
 
-.PHONY: help setup demo test lint joe.pyz lock clean soak-terms
+.PHONY: help setup demo test lab lint joe.pyz lock clean soak-terms
 
 help:  ## this list
 	@sed -n 's/^\([a-z.-]*\):.*## /  make \1 \t/p' Makefile | expand -t 24
@@ -16,7 +16,12 @@ demo: setup  ## the three machines on loopback with a real Prefect: a failure, a
 
 test: lint  ## ruff, mypy --strict, and every test in a random order whose seed is printed
 	@echo "test: pytest, in a random order; for the same one again add the --randomly-seed=... printed below"
+	@$(python) -m tests.lab.cache
 	@$(python) -m pytest
+
+lab: setup  ## only the tests on three systemd hosts, each says what it measured (root, 10 minutes)
+	@$(python) -m tests.lab.cache
+	@$(python) -m pytest -m lab -rP tests/lab
 
 lint: setup  ## ruff and mypy --strict
 	@echo "lint: ruff" && $(python) -m ruff check --quiet .
@@ -32,5 +37,5 @@ lock:  ## renew requirements.lock
 	@deployments/setup.sh lock
 
 clean:  ## remove what the others made here
-	rm -rf .venv .demo joe.pyz build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .demo .lab joe.pyz build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -51,6 +51,7 @@ class Machine:
         self.run, self.etc, self.log = (self.folder / part for part in ("run", "etc", "log"))
         self.boot_id_file = self.folder / "boot_id"
         self.node_file = self.home / ".dualjoe" / "node.json"
+        self.services: dict[str, tuple[str, ...]] = {}  # name (of its log) -> argv
         self._init: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         for folder in (self.home, self.state, self.etc, self.log, self.node_file.parent):
@@ -77,7 +78,9 @@ class Machine:
         return self.boot_id_file.read_text().strip()
 
     def power_on(self, seconds: float = 20.0) -> float:
-        """Boot: new boot id, empty run folder, sshd. Returns the seconds until sshd answered.
+        """Boot: new boot id, empty run folder, sshd, then the services, each kept running.
+
+        Returns the seconds until sshd answered.
 
         Raises RuntimeError when it is on already or sshd ends, TimeoutError after `seconds`.
         """
@@ -102,7 +105,11 @@ class Machine:
             return pid_file.exists() and read_banner(self.ssh_port).startswith("SSH-2.0")
 
         try:
-            return wait_until(answers, seconds, f"{self.name}: sshd answers at {self.ssh_port}")
+            took = wait_until(answers, seconds, f"{self.name}: sshd answers at {self.ssh_port}")
+            for service, words in self.services.items():
+                argv = module_argv("deployments.demo.keeper", *words)
+                self.spawn(argv, {}, self.log / f"{service}.log")
+            return took
         except BaseException:
             self._kill_all(seconds)
             raise

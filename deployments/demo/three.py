@@ -6,6 +6,7 @@ import getpass
 import json
 import shlex
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -26,14 +27,22 @@ NODES = ("pc-a", "pc-b")
 class ThreeMachines:
     """The machines below `root`, made anew: `t440`, `nodes` by name, all in `machines` by name.
 
-    A crashed earlier demo in `root` is swept first; `swept` says what was found. Other keywords are
-    fields of the stand-in's Settings (start_seconds, write_seconds, ...).
+    A crashed earlier demo in `root` is swept first; `swept` says what was found. `times` are those
+    of the term protocol where they are not the default, other fields of node.json are in `fields`.
+    Other keywords are fields of the stand-in's Settings (start_seconds, write_seconds, ...).
     Raises RuntimeError when another demo runs in `root`, or `root` holds what no demo made.
     """
 
     def __init__(
-        self, root: Path, ports: Ports | None = None, telegram_url: str = "", **openclaw: Any
+        self,
+        root: Path,
+        ports: Ports | None = None,
+        telegram_url: str = "",
+        times: Mapping[str, float] | None = None,
+        fields: Mapping[str, Any] | None = None,
+        **openclaw: Any,
     ) -> None:
+        self.fields = {**(fields or {}), "times": dict(times or {})}
         self.root = root.resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self._lock = lock_root(self.root)
@@ -62,6 +71,8 @@ class ThreeMachines:
         for node, machine in self.nodes.items():
             settings = {"node": node, "ledger": str(self.ledger), **openclaw}
             install(machine.home, machine.gateway_port, telegram_url, **settings)
+            for service in ("guard", "fuse"):
+                machine.services[service] = (PYTHON, "-IS", str(self.joe(node)), service)
         for name in self.machines:
             document = json.dumps(self.node_document(name), indent=2)
             self.machines[name].node_file.write_text(document + "\n")
@@ -73,6 +84,10 @@ class ThreeMachines:
     def key(self, name: str) -> Path:
         """The private key of a machine: T440's control key, a node's pull key."""
         return self.machines[name].home / ".dualjoe" / ("control" if name == T440 else "pull")
+
+    def answer_key(self, name: str) -> Path:
+        """The private key with which a node asks for votes."""
+        return self.machines[name].home / ".dualjoe" / "ask"
 
     def known_hosts(self, name: str) -> Path:
         """The file with the pinned host keys of the other machines."""
@@ -87,6 +102,8 @@ class ThreeMachines:
             make_key(machine.etc / "host_key", f"{name} host key")
             purpose = "controls the nodes" if name == T440 else "pulls"
             make_key(self.key(name), f"{name} {purpose}")
+            if name != T440:
+                make_key(self.answer_key(name), f"{name} asks for votes")
         for name in self.machines:
             lines = [
                 f"[127.0.0.1]:{other.ssh_port} {read_public(other.etc / 'host_key')}\n"
@@ -95,10 +112,15 @@ class ThreeMachines:
             self.known_hosts(name).write_text("".join(lines))
 
     def _open_doors(self) -> None:
-        """Each node opens rpc to T440 and export to the other node; T440 opens export to both."""
+        """Every machine opens export and answer to the (other) nodes; a node opens rpc to T440."""
         for name, machine in self.machines.items():
             lines = [
                 f"{self.door(name, 'export')} {read_public(self.key(node))}"
+                for node in NODES
+                if node != name
+            ]
+            lines += [
+                f"{self.door(name, f'answer {node}')} {read_public(self.answer_key(node))}"
                 for node in NODES
                 if node != name
             ]
@@ -126,12 +148,14 @@ class ThreeMachines:
             "state": str(machine.state),
             "run": str(machine.run),
             "boot_id_file": str(machine.boot_id_file),
-            "supervisor": "process",
+            "supervisor": "none" if name == T440 else "process",
+            "nodes": list(NODES),
             "openclaw": [str(machine.home / "bin" / "openclaw")],
             "openclaw_home": str(machine.home / ".openclaw"),
             "gateway_port": machine.gateway_port,
             "peers": {other: self._peer(name, other) for other in others},
             "sources": sources,
+            **self.fields,
         }
 
     def _peer(self, name: str, other: str) -> dict[str, Any]:
@@ -141,6 +165,7 @@ class ThreeMachines:
             "user": getpass.getuser(),
             "key": str(self.key(name)),
             "known_hosts": str(self.known_hosts(name)),
+            "answer_key": str(self.answer_key(name)),
         }
 
     def site_document(self) -> dict[str, Any]:

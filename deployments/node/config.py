@@ -13,19 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BadInput
+from .timing import Timing
 
 DEFAULT_FILE = "~/.dualjoe/node.json"
+SUPERVISORS = ("systemd", "process", "none")
 
 
 @dataclass(frozen=True)
 class Peer:
-    """How this machine reaches another one to pull from it (paths are on this machine)."""
+    """How this machine reaches another one: to pull from it, and with `answer_key` to ask its vote.
+
+    Paths are on this machine. A node has an `answer_key` for each of its two voters.
+    """
 
     address: str
     port: int
     user: str
     key: Path
     known_hosts: Path
+    answer_key: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,17 @@ class NodeConfig:
     """One machine: its name, folders, gateway and peers.
 
     `state` survives a power cut (record, stores); `run` does not (it is a tmpfs, or is deleted by
-    the demo's power cut). `supervisor` is "systemd" (a user unit runs the gateway) or "process"
-    (this program starts it; the loopback demo). `sources` are T440's containers by name.
-    `patterns` say which files of a workspace are memory. Seconds everywhere.
+    the demo's power cut). `nodes` are the two machines that can run the gateway. `supervisor` is
+    "systemd" (a user unit runs the gateway), "process" (the guard is its parent; the loopback
+    demo) or "none" (T440). `sources` are T440's containers by name. `patterns` say which files of
+    a workspace are memory. `times` are those of the term protocol (timing.py). Seconds everywhere.
     """
 
     name: str
     home: Path
     state: Path
     run: Path
+    nodes: tuple[str, ...] = ()
     boot_id_file: Path = Path("/proc/sys/kernel/random/boot_id")
     supervisor: str = "systemd"
     openclaw: tuple[str, ...] = ("openclaw",)
@@ -49,8 +57,9 @@ class NodeConfig:
     gateway_unit: str = "openclaw-gateway.service"
     gateway_port: int = 18789
     stop_seconds: float = 5.0
-    start_seconds: float = 30.0
-    probe_seconds: float = 3.0
+    restart_grace_seconds: float = 20.0
+    restart_pause_seconds: float = 5.0
+    times: Timing = field(default_factory=Timing)
     peers: Mapping[str, Peer] = field(default_factory=dict)
     sources: Mapping[str, Path] = field(default_factory=dict)
     patterns: tuple[str, ...] = ()
@@ -59,6 +68,17 @@ class NodeConfig:
     def stores(self) -> Path:
         """The folder of all stores of this machine: `memory`, `backup/<source>`."""
         return self.state / "stores"
+
+    @property
+    def other(self) -> str:
+        """The node that is not this one; "" on a machine that is no node."""
+        others = [name for name in self.nodes if name != self.name]
+        return others[0] if self.is_node and len(others) == 1 else ""
+
+    @property
+    def is_node(self) -> bool:
+        """Can the gateway run here?"""
+        return self.name in self.nodes
 
     def boot_id(self) -> str:
         """The kernel's name of this boot (the demo injects a file of its own)."""
@@ -92,24 +112,29 @@ def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
         for key in _PATHS:
             if key in values:
                 values[key] = Path(values[key]).expanduser()
-        for key in ("openclaw", "patterns"):
+        for key in ("openclaw", "patterns", "nodes"):
             if key in values:
                 values[key] = tuple(values[key])
         values["sources"] = {n: Path(p).expanduser() for n, p in values.get("sources", {}).items()}
+        values["times"] = Timing(**{n: float(s) for n, s in values.get("times", {}).items()})
         values["peers"] = {n: _parse_peer(p) for n, p in values.get("peers", {}).items()}
         config = NodeConfig(**values)
-    except (TypeError, AttributeError, KeyError) as error:
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise BadInput(f"{where}: {error}") from None
-    if config.supervisor not in ("systemd", "process"):
-        raise BadInput(f'{where}: supervisor is "{config.supervisor}", not systemd or process')
+    if config.supervisor not in SUPERVISORS:
+        raise BadInput(
+            f'{where}: supervisor is "{config.supervisor}", not one of {", ".join(SUPERVISORS)}'
+        )
     return config
 
 
 def _parse_peer(raw: dict[str, Any]) -> Peer:
+    answer_key = raw.get("answer_key")
     return Peer(
         address=str(raw["address"]),
         port=int(raw["port"]),
         user=str(raw["user"]),
         key=Path(raw["key"]).expanduser(),
         known_hosts=Path(raw["known_hosts"]).expanduser(),
+        answer_key=None if answer_key is None else Path(answer_key).expanduser(),
     )

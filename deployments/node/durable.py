@@ -6,9 +6,12 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from .errors import Failed
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -43,13 +46,45 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace a file of the run folder: whole for every reader, and gone with the power anyway."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+
+
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the flock of `path`; the kernel frees it when this process ends, however it ends."""
+def locked(path: Path, seconds: float | None = None) -> Iterator[None]:
+    """Hold the flock of `path`; the kernel frees it when this process ends, however it ends.
+
+    Raises Failed when it is not free within `seconds`; without them it waits.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor, path, seconds)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path, seconds: float | None) -> None:
+    if seconds is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    end = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() >= end:
+            raise Failed(f"another process holds {path}")
+        time.sleep(0.01)

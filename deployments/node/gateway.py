@@ -1,92 +1,85 @@
-"""Start, stop and kill the OpenClaw gateway of this machine, and prove that it is stopped.
+"""Is a gateway running here? And the verbs that end one, with proof.
 
 An exit code proves nothing: stopped means that no process of it is left AND its port is closed.
-Without systemd this program starts the gateway in a session of its own and finds it again by pid
-and start time; whatever else listens on the gateway's port counts as a gateway as well.
+With systemd its processes are those of the unit's control group; without it those of the session
+that the guard started. Whatever else listens on the gateway's port counts as a gateway as well.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
+from .cgroup import group_pids, is_populated, kill_group
 from .config import NodeConfig
-from .durable import locked, write_json
-from .errors import Failed, Refused
-from .permit import keep_word, require_permit
+from .errors import Failed
+from .mark import load_mark
 from .processes import in_session, listeners, port_is_open, read_stat, send, wait_until
 
-
-def gateway_file(config: NodeConfig) -> Path:
-    return config.run / "gateway.json"
-
-
-def gateway_pids(config: NodeConfig) -> list[int]:
-    """Every process of the gateway: its session, and whoever listens on its port."""
-    pids = set(listeners(config.gateway_port))
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        started = json.loads(gateway_file(config).read_text())
-        leader = read_stat(started["pid"])
-        reused = leader is not None and leader.started != started["started"]
-        if not reused:  # a dead leader may have left children in its session
-            pids.update(in_session(started["pid"]))
-    return sorted(pids)
+SYSTEMCTL = ("systemctl", "--user", "--no-ask-password")
 
 
 def is_serving(config: NodeConfig) -> bool:
-    """Whether a gateway runs here, whole or in part: a process of it, or its port open."""
-    return bool(gateway_pids(config)) or port_is_open(config.gateway_port)
+    """Whether a gateway runs here in whole or in part, or is about to: what a voter must know.
 
-
-def gateway_start(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
-    """Verb: {epoch, other: stopped or unreachable} -> {started, pid}; not started when it runs.
-
-    `other` is T440's word about the other node. Returns at once: whether it serves is for /healthz
-    to say. Raises Refused without a permit and when something else holds the port.
+    Cheap: two small files and the kernel's table of sockets; no walk over all processes unless a
+    started gateway's first process has ended.
     """
-    keep_word(config, params.get("epoch"), params.get("other"))
-    with locked(config.run / "gateway.lock"):
-        require_permit(config)
-        pids = gateway_pids(config)
-        if pids:
-            return {"started": False, "pid": pids[0]}
-        if port_is_open(config.gateway_port):
-            raise Refused(f"port {config.gateway_port} is taken by another user's process")
-        return {"started": True, "pid": _spawn(config)}
+    if not config.is_node:
+        return False
+    mark = load_mark(config)
+    if config.supervisor == "systemd":
+        # The mark stands until systemd itself has said that the unit is inactive or failed.
+        return mark is not None or is_populated(config.gateway_unit) or is_open(config)
+    if mark is not None and (not mark.pid or mark.leader() or in_session(mark.pid)):
+        return True
+    return is_open(config)
 
 
-def _spawn(config: NodeConfig) -> int:
-    argv = (*config.openclaw, "gateway", "run", "--port", str(config.gateway_port))
-    config.run.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(config.state / "gateway.log", "ab") as log:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=config.home,
-                start_new_session=True,
-            )
-    except OSError as error:
-        raise Failed(f"{argv[0]} cannot be started: {error}") from None
-    process.returncode = 0  # not ours to wait for: this program ends, and init reaps it
-    stat = read_stat(process.pid)
-    write_json(
-        gateway_file(config), {"pid": process.pid, "started": stat.started if stat else -1}
-    )
-    return process.pid
+def is_open(config: NodeConfig) -> bool:
+    """Whether anything listens on the gateway's port."""
+    return port_is_open(config.gateway_port)
+
+
+def gateway_pids(config: NodeConfig) -> list[int]:
+    """Every process of the gateway, and whoever of this user listens on its port."""
+    pids = set(listeners(config.gateway_port))
+    if config.supervisor == "systemd":
+        pids.update(group_pids(config.gateway_unit))
+    else:
+        mark = load_mark(config)
+        if mark is not None and mark.pid and not mark.reused():
+            pids.update(in_session(mark.pid))
+    return sorted(pids)
+
+
+def is_gone(config: NodeConfig) -> bool:
+    """The proof of a stop: no process, and the port closed."""
+    return not is_open(config) and not gateway_pids(config)
+
+
+def kill_now(config: NodeConfig) -> None:
+    """SIGKILL to all of it, without a lock, a process of ours or a wait; safe to repeat."""
+    if config.supervisor == "systemd":
+        kill_group(config.gateway_unit)
+    send(gateway_pids(config), signal.SIGKILL)
+
+
+def main_pids(config: NodeConfig) -> list[int]:
+    """Whom to ask politely: the session's leader, else all that is there (an orphan)."""
+    pids = gateway_pids(config)
+    stats = [stat for stat in map(read_stat, pids) if stat is not None]
+    leaders = [stat.pid for stat in stats if stat.session == stat.pid]
+    return leaders or pids
 
 
 def gateway_stop(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """Verb: {seconds?} -> {stopped: true, how, seconds}: SIGTERM, then SIGKILL after `seconds`.
 
-    `how` is "was not running", "terminated" or "killed". Raises Failed when it is not proven.
+    `how` is "was not running", "terminated" or "killed". A guard with a term, and no drain, starts
+    it again. Raises Failed when the stop is not proven.
     """
     return _stop(config, float(params.get("seconds", config.stop_seconds)))
 
@@ -98,38 +91,58 @@ def gateway_kill(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
 
 def _stop(config: NodeConfig, grace_seconds: float) -> dict[str, Any]:
     begun = time.monotonic()
-    with locked(config.run / "gateway.lock"):
-        how = "was not running"
-        if is_serving(config) and grace_seconds > 0:
-            how = "terminated"
-            send(_main_pids(config), signal.SIGTERM)
-            wait_until(lambda: not is_serving(config), grace_seconds)
-        if is_serving(config):
-            how = "killed"
-            _kill_until_gone(config)
-        if is_serving(config):
-            raise Failed(
-                f"not stopped: pids {gateway_pids(config) or 'of another user'},"
-                f" port {config.gateway_port}"
-                f" {'open' if port_is_open(config.gateway_port) else 'closed'}",
-                f"end what holds port {config.gateway_port} as its owner",
-            )
+    how = "was not running"
+    if not is_gone(config) and grace_seconds > 0:
+        how = "terminated"
+        _terminate(config)
+        wait_until(lambda: is_gone(config), grace_seconds)
+    if not is_gone(config):
+        how = "killed"
+        _kill_until_gone(config)
+    if not is_gone(config):
+        raise Failed(
+            f"not stopped: {what_is_left(config)}",
+            f"end what holds port {config.gateway_port} as its owner",
+        )
     return {"stopped": True, "how": how, "seconds": round(time.monotonic() - begun, 3)}
+
+
+def what_is_left(config: NodeConfig) -> str:
+    """For a report: the processes, and the port."""
+    state = "open" if is_open(config) else "closed"
+    owners = gateway_pids(config) or "of another user"
+    return f"pids {owners}, port {config.gateway_port} {state}"
+
+
+def _terminate(config: NodeConfig) -> None:
+    if config.supervisor == "systemd":
+        call_systemctl("stop", "--no-block", config.gateway_unit)
+    else:
+        send(main_pids(config), signal.SIGTERM)
 
 
 def _kill_until_gone(config: NodeConfig) -> None:
     """SIGKILL again until none is left: a killed parent's child may have forked meanwhile."""
 
     def gone() -> bool:
-        send(gateway_pids(config), signal.SIGKILL)
-        return not is_serving(config)
+        kill_now(config)
+        return is_gone(config)
 
+    gone()
+    if config.supervisor == "systemd":  # or Restart= would have it again
+        call_systemctl("stop", "--no-block", config.gateway_unit)
     wait_until(gone, config.stop_seconds)
 
 
-def _main_pids(config: NodeConfig) -> list[int]:
-    """Whom to ask politely: the session's leader, else all that is there (an orphan)."""
-    pids = gateway_pids(config)
-    stats = [stat for stat in map(read_stat, pids) if stat is not None]
-    leaders = [stat.pid for stat in stats if stat.session == stat.pid]
-    return leaders or pids
+def call_systemctl(*words: str) -> None:
+    """One order to the user's systemd; whether it was carried out is for the kernel to show."""
+    try:
+        subprocess.run(
+            (*SYSTEMCTL, *words),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=5,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return

@@ -5,39 +5,66 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .clock import boottime
 from .config import NodeConfig
 from .errors import NodeError
-from .gateway import gateway_pids
+from .gateway import gateway_pids, is_open, is_serving
+from .guard_status import lent, read_status
+from .kept import load_state, terms_locked
+from .messages import State
 from .permit import why_not
-from .processes import port_is_open
-from .record import load_record
 
 
 def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
-    """Verb: {} -> what this machine knows of itself.
+    """Verb: {} -> what this machine knows of itself; on T440 too.
 
-    {name, boot_id, record: {epoch, holder}|null, record_error, gateway: {pids, port_open},
+    {name, boot_id, record: {epoch, holder}|null, record_error, gateway: {pids, port_open, serving},
     why_not: reason against a start ("" = permitted), memory: {snapshot, age_seconds}|null,
-    disk: {free_bytes, free_inodes}}.
+    disk: {free_bytes, free_inodes}, guard: its status file with `age`|null, lent: {to, epoch,
+    left}|null, heard: {node: {asked_s, serving_s, epoch, peer_heard_s}}}.
+
+    `heard` is what this machine's voter heard: how long ago the node last asked, and last said that
+    it serves (null = never in this boot); `peer_heard_s` is what that node then said about the
+    other one. Seconds everywhere.
     """
-    record, record_error = None, ""
+    reason, state, trouble = "", None, ""
     try:
-        record = load_record(config)
+        with terms_locked(config):
+            state, trouble = load_state(config)
         reason = why_not(config)
-    except NodeError as error:
-        record_error = reason = error.message
+    except (NodeError, OSError) as error:
+        trouble = trouble or str(error)
+        reason = reason or trouble
+    record = state.record if state else None
+    pids: list[int] = []
+    is_port_open = False
+    if config.is_node or config.supervisor != "none":
+        pids, is_port_open = gateway_pids(config), is_open(config)
     return {
         "name": config.name,
         "boot_id": config.boot_id(),
         "record": record._asdict() if record else None,
-        "record_error": record_error,
-        "gateway": {
-            "pids": gateway_pids(config),
-            "port_open": port_is_open(config.gateway_port),
-        },
+        "record_error": trouble,
+        "gateway": {"pids": pids, "port_open": is_port_open, "serving": is_serving(config)},
         "why_not": reason,
         "memory": newest_memory(config),
         "disk": _disk(config),
+        "guard": read_status(config),
+        "lent": lent(state, boottime()),
+        "heard": heard(state, boottime()),
+    }
+
+
+def heard(state: State | None, now: float) -> dict[str, Any]:
+    """Node -> {asked_s, serving_s, epoch, peer_heard_s} from the last ask of each node."""
+    return {
+        name: {
+            "asked_s": round(now - one.at, 2),
+            "serving_s": None if one.serving_at is None else round(now - one.serving_at, 2),
+            "epoch": one.record.epoch if one.record else None,
+            "peer_heard_s": one.peer_heard_s,
+        }
+        for name, one in (state.heard if state else {}).items()
     }
 
 

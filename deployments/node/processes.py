@@ -16,6 +16,7 @@ class Stat(NamedTuple):
 
     pid: int
     state: str
+    parent: int
     session: int
     started: int
 
@@ -29,7 +30,7 @@ def read_stat(pid: int) -> Stat | None:
     fields = text[text.rindex(")") + 2 :].split()  # the name may hold spaces and brackets
     if fields[0] in "ZX":
         return None
-    return Stat(pid, fields[0], int(fields[3]), int(fields[19]))
+    return Stat(pid, fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
 
 
 def all_stats() -> list[Stat]:

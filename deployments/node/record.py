@@ -3,52 +3,51 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from .config import NodeConfig
 from .durable import locked, write_json
 from .errors import BadInput, Failed, Refused
-
-
-class Record(NamedTuple):
-    """The node that may serve, and how many moves led there."""
-
-    epoch: int
-    holder: str
+from .messages import Record as Record
+from .messages import next_record, trust_heard
+from .wire import parse_record
 
 
 def record_file(config: NodeConfig) -> Path:
     return config.state / "record.json"
 
 
+def record_lock(config: NodeConfig) -> Path:
+    """The machine's one lock: it also guards the vote (kept.py)."""
+    return config.state / "record.lock"
+
+
 def load_record(config: NodeConfig) -> Record | None:
     """The record on this disk, None when there is none yet.
 
-    Raises Failed when the file is torn, empty or of another shape: the safe reading is "no record".
+    Raises Failed when the file is torn, empty, of another shape, about a node that is none, or
+    another user's: the safe reading is "no record".
     """
     path = record_file(config)
+    remedy = "remove it: this machine then takes over the record of the others"
     try:
-        return parse_record(json.loads(path.read_text()))
+        with open(path, "rb") as stream:
+            owner = os.fstat(stream.fileno()).st_uid
+            text = stream.read()
+        if owner != os.geteuid():
+            raise ValueError(f"it belongs to user {owner}, not to {os.geteuid()}")
+        return parse_record(json.loads(text), config.nodes)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise Failed(
-            f"{path} cannot be read: {error}",
-            "remove it: the next check writes the record again",
-        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise Failed(f"the record {path} cannot be used: {error}", remedy) from None
 
 
-def parse_record(raw: Any) -> Record:
-    """One JSON value -> Record. Raises ValueError when it is not one."""
-    if not isinstance(raw, dict) or set(raw) != {"epoch", "holder"}:
-        raise ValueError("a record is an object of epoch and holder")
-    epoch, holder = raw["epoch"], raw["holder"]
-    if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 1:
-        raise ValueError(f"epoch {epoch!r} is not a whole number from 1")
-    if not isinstance(holder, str) or not holder:
-        raise ValueError(f"holder {holder!r} is not a name")
-    return Record(epoch, holder)
+def store_record(config: NodeConfig, record: Record) -> None:
+    """Under the lock: put the record on the disk. Raises OSError on a full disk."""
+    write_json(record_file(config), record._asdict())
 
 
 def adopt(config: NodeConfig, new: Record, expect: Record | None = None) -> bool:
@@ -57,7 +56,7 @@ def adopt(config: NodeConfig, new: Record, expect: Record | None = None) -> bool
     `expect`: the record that was decided on; another one on the disk is refused (compare and swap).
     Raises Refused for a lower epoch and for an equal epoch with another holder.
     """
-    with locked(config.state / "record.lock"):
+    with locked(record_lock(config)):
         try:
             old = load_record(config)
         except Failed:
@@ -68,7 +67,7 @@ def adopt(config: NodeConfig, new: Record, expect: Record | None = None) -> bool
             return False
         if old is not None and new.epoch <= old.epoch:
             raise Refused(f"the record here is {describe(old)}; {describe(new)} is not newer")
-        write_json(record_file(config), new._asdict())
+        store_record(config, new)
         return True
 
 
@@ -83,13 +82,52 @@ def record_read(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def record_write(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
-    """Verb: {epoch, holder, expect?} -> {record, changed}."""
+    """Verb: {epoch?, holder, expect?} -> {record, changed}.
+
+    Without an epoch (T440's moves) it is one above the highest that this machine ever heard of;
+    `expect`, the record that was decided on (null = none), is needed then. Raises Refused when the
+    record is another one by now, when it is not newer, and for a lost record that T440 waits for.
+    """
     raw = dict(params)
     expected = raw.pop("expect", None)
     try:
-        new = parse_record(raw)
-        expect = None if expected is None else parse_record(expected)
+        expect = None if expected is None else parse_record(expected, config.nodes)
+        if "epoch" not in raw:
+            parse_record({**raw, "epoch": 1}, config.nodes)  # the holder's name, before the lock
+            new = _write_next(config, expect, raw["holder"])
+            return {"record": new._asdict(), "changed": True}
+        new = parse_record(raw, config.nodes)
     except ValueError as error:
         raise BadInput(str(error)) from None
     changed = adopt(config, new, expect)
     return {"record": new._asdict(), "changed": changed}
+
+
+def _write_next(config: NodeConfig, expect: Record | None, holder: str) -> Record:
+    from .kept import load_state, save_state, terms_locked
+
+    with terms_locked(config):
+        state, trouble = load_state(config)
+        new = next_record(state, expect, holder)
+        if new is None and state.missing:
+            lost = trouble or "the record of this machine is lost"
+            raise Refused(f"{lost}; {', '.join(sorted(state.missing))} must ask first")
+        if new is None:
+            raise Refused(f"the record here is {describe(state.record)}, not {describe(expect)}")
+        save_state(config, state, state._replace(record=new))
+    return new
+
+
+def record_trust(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
+    """Verb, by hand: {} -> {record}: T440 stops waiting for nodes after the loss of its record.
+
+    It takes over the highest record that it has heard of. Only when the node that has not asked is
+    off: a higher record of that node would be forgotten.
+    """
+    from .kept import load_state, save_state, terms_locked
+
+    with terms_locked(config):
+        state, _ = load_state(config)
+        trusted = trust_heard(state)
+        save_state(config, state, trusted)
+    return {"record": trusted.record._asdict() if trusted.record else None}

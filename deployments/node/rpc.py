@@ -27,11 +27,14 @@ INPUT_SECONDS = 10
 VERBS = {
     "observe": "observe",
     "permit": "permit",
-    "gateway start": "gateway",
+    "permit start": "permit",
+    "drain write": "voter",
+    "drain end": "voter",
     "gateway stop": "gateway",
     "gateway kill": "gateway",
     "record read": "record",
     "record write": "record",
+    "record trust": "record",
     "memory list": "memory",
     "memory base": "memory",
     "store pull": "pull",
@@ -41,6 +44,16 @@ VERBS = {
     "store apply": "apply",
     "store list": "store",
     "store stage": "stage",
+}
+
+# word -> module and function(config, *words) that speaks to a person or a connection itself.
+PROGRAMS = {
+    "answer": ("voter", "serve"),
+    "export": ("export", "export"),
+    "guard": ("guard", "run_guard"),
+    "fuse": ("fuse", "run_fuse"),
+    "status": ("status", "show"),
+    "promote": ("promote", "promote"),
 }
 
 
@@ -103,13 +116,29 @@ def rpc(words: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`joe.pyz rpc`, `joe.pyz export` (forced commands), or `joe.pyz VERB...` by hand."""
+    """`joe.pyz rpc|answer|export` (forced commands), `guard|fuse` (services), or `VERB...` by hand.
+
+    `answer NODE`: the connection belongs to that node's guard, and no other may ask through it.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     if words == ["rpc"]:
         try:
             return rpc(shlex.split(os.environ.get("SSH_ORIGINAL_COMMAND", "")))
         except ValueError:
             return rpc(["?"])
-    if words == ["export"]:
-        return int(importlib.import_module(".export", __package__).export(load_config()))
+    if words and words[0] in PROGRAMS:
+        return run_program(words)
     return rpc(words)
+
+
+def run_program(words: Sequence[str]) -> int:
+    """One of PROGRAMS; an error is one line on stderr, with the remedy in a second one."""
+    module, function = PROGRAMS[words[0]]
+    try:
+        program = getattr(importlib.import_module("." + module, __package__), function)
+        return int(program(load_config(), *words[1:]))
+    except NodeError as error:
+        print(f"joe {words[0]}: {error.message}", file=sys.stderr)
+        if error.remedy:
+            print(f"Remedy: {error.remedy}", file=sys.stderr)
+        return error.exit_code

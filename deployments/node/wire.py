@@ -1,107 +1,138 @@
-"""Asks and answers as the machines send them: one JSON object a line, every field checked."""
+"""Asks and answers as the one line of JSON each that goes through ssh, and what a line may hold."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from .messages import Answer, Ask, Record
 
 VERSION = 1
-MAX_LINE = 1000
-"""Characters; an ask has about 200. A longer line is not read as JSON at all."""
+MAX_LINE = 4096
+MAX_EPOCH = 10**12
+"""A promotion a second for thirty thousand years: what is above it is no epoch but a fault."""
 
 
-def ask_line(ask: Ask) -> str:
-    """One ask -> its line, without the newline."""
-    return _line(ask.sender, ask._asdict(), ask.record)
+def parse_record(raw: Any, nodes: tuple[str, ...] = ()) -> Record:
+    """{epoch, holder} -> Record; the holder is one of `nodes` where they are known.
+
+    Raises ValueError when it is not one.
+    """
+    if not isinstance(raw, dict) or set(raw) != {"epoch", "holder"}:
+        raise ValueError("a record is an object of epoch and holder")
+    epoch, holder = raw["epoch"], raw["holder"]
+    if isinstance(epoch, bool) or not isinstance(epoch, int) or not 1 <= epoch <= MAX_EPOCH:
+        raise ValueError(f"epoch {epoch!r} is not a whole number from 1 to {MAX_EPOCH}")
+    if not isinstance(holder, str) or not holder:
+        raise ValueError(f"holder {holder!r} is not a name")
+    if nodes and holder not in nodes:
+        raise ValueError(f"holder {holder!r} is none of the nodes {', '.join(nodes)}")
+    return Record(epoch, holder)
 
 
-def answer_line(answer: Answer) -> str:
-    """One answer -> its line, without the newline."""
-    return _line(answer.sender, answer._asdict(), answer.record)
+def write_ask(ask: Ask) -> bytes:
+    """{v, from, boot_id, t, epoch, holder, want, serving, heard_s, sole}, one line."""
+    return _line(
+        {
+            **_head(ask.sender, ask.boot_id, ask.t, ask.record),
+            "want": ask.want,
+            "serving": ask.serving,
+            "heard_s": ask.heard_s,
+            "sole": ask.sole,
+        }
+    )
 
 
-def parse_ask(line: str) -> Ask:
-    """One line -> the ask. Raises ValueError, with the reason, when it is not one."""
-    raw = _fields(line, {**_SHARED, "want": _flag, "heard_s": _seconds_or_none, "sole": _flag})
+def read_ask(line: bytes, nodes: tuple[str, ...]) -> Ask:
+    """One line -> Ask. Raises ValueError with what is wrong."""
+    raw = _object(line)
+    heard = raw.get("heard_s")
     return Ask(
-        *(raw["from"], raw["boot_id"], raw["t"], _record(raw)),
-        *(raw["want"], raw["serving"], raw["heard_s"], raw["sole"]),
+        *_read_head(raw, nodes),
+        want=_flag(raw, "want"),
+        serving=_flag(raw, "serving"),
+        heard_s=None if heard is None else _number(raw, "heard_s"),
+        sole=_flag(raw, "sole"),
     )
 
 
-def parse_answer(line: str) -> Answer:
-    """One line -> the answer. Raises ValueError, with the reason, when it is not one."""
-    raw = _fields(line, {**_SHARED, "granted": _flag, "drain": _flag})
+def write_answer(answer: Answer) -> bytes:
+    """{v, from, boot_id, t, epoch, holder, granted, serving, drain}, one line."""
+    return _line(
+        {
+            **_head(answer.sender, answer.boot_id, answer.t, answer.record),
+            "granted": answer.granted,
+            "serving": answer.serving,
+            "drain": answer.drain,
+        }
+    )
+
+
+def write_refusal(why: str) -> bytes:
+    """What a voter says instead when it can neither read nor write its state: no vote, and why."""
+    return _line({"v": VERSION, "error": why[:300]})
+
+
+def read_answer(line: bytes, nodes: tuple[str, ...]) -> Answer:
+    """One line -> Answer. Raises ValueError with what is wrong, or with the voter's own words."""
+    raw = _object(line)
+    if isinstance(raw.get("error"), str):
+        raise ValueError(raw["error"])
     return Answer(
-        *(raw["from"], raw["boot_id"], raw["t"], _record(raw)),
-        *(raw["granted"], raw["serving"], raw["drain"]),
+        *_read_head(raw, nodes),
+        granted=_flag(raw, "granted"),
+        serving=_flag(raw, "serving"),
+        drain=_flag(raw, "drain"),
     )
 
 
-def _line(sender: str, said: dict[str, Any], record: Record | None) -> str:
-    del said["sender"], said["record"]
+def _head(sender: str, boot_id: str, t: float, record: Record | None) -> dict[str, Any]:
     epoch, holder = record if record is not None else (0, "")
-    whole = {"v": VERSION, "from": sender, "epoch": epoch, "holder": holder, **said}
-    return json.dumps(whole, separators=(",", ":"), allow_nan=False)
+    head = {"v": VERSION, "from": sender, "boot_id": boot_id, "t": t}
+    return {**head, "epoch": epoch, "holder": holder}
 
 
-def _fields(line: str, checks: Mapping[str, Callable[[Any], bool]]) -> dict[str, Any]:
+def _read_head(
+    raw: dict[str, Any], nodes: tuple[str, ...]
+) -> tuple[str, str, float, Record | None]:
+    record = None
+    if raw.get("epoch") != 0:
+        pair = {"epoch": raw.get("epoch"), "holder": raw.get("holder")}
+        record = parse_record(pair, nodes)
+    return _text(raw, "from"), _text(raw, "boot_id"), _number(raw, "t"), record
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def _object(line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE:
-        raise ValueError(f"a line of {len(line)} characters, more than {MAX_LINE}")
+        raise ValueError(f"a line of more than {MAX_LINE} bytes")
     try:
         raw = json.loads(line)
     except RecursionError:
-        raise ValueError("a line nested too deep") from None
+        raise ValueError("too deeply nested") from None
     if not isinstance(raw, dict) or raw.get("v") != VERSION:
-        raise ValueError(f"not an object of version {VERSION}")
-    if set(raw) != {"v", *checks}:
-        raise ValueError(f"fields that differ: {sorted(set(raw) ^ {'v', *checks})}")
-    for name, is_right in checks.items():
-        if not is_right(raw[name]):
-            raise ValueError(f"{name} {raw[name]!r} is not right")
-    if (raw["epoch"] == 0) != (raw["holder"] == ""):
-        raise ValueError("an epoch and a holder come together")
+        raise ValueError(f"not an object of version {VERSION}: {line[:80]!r}")
     return raw
 
 
-def _record(raw: Mapping[str, Any]) -> Record | None:
-    return Record(raw["epoch"], raw["holder"]) if raw["epoch"] else None
+def _flag(raw: dict[str, Any], key: str) -> bool:
+    if not isinstance(raw.get(key), bool):
+        raise ValueError(f"{key} must be true or false")
+    return bool(raw[key])
 
 
-def _name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 100
+def _text(raw: dict[str, Any], key: str) -> str:
+    value = raw.get(key)
+    if not isinstance(value, str) or not 0 < len(value) <= 200:
+        raise ValueError(f"{key} must be a name")
+    return value
 
 
-def _name_or_none(value: Any) -> bool:
-    return value == "" or _name(value)
-
-
-def _flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _epoch(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _seconds(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value >= 0
-
-
-def _seconds_or_none(value: Any) -> bool:
-    return value is None or _seconds(value)
-
-
-_SHARED: dict[str, Callable[[Any], bool]] = {
-    "from": _name,
-    "boot_id": _name,
-    "t": _seconds,
-    "epoch": _epoch,
-    "holder": _name_or_none,
-    "serving": _flag,
-}
+def _number(raw: dict[str, Any], key: str) -> float:
+    value = raw.get(key)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1e12:
+        raise ValueError(f"{key} must be a number of seconds")
+    return float(value)
