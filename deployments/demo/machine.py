@@ -107,8 +107,8 @@ class Machine:
         try:
             took = wait_until(answers, seconds, f"{self.name}: sshd answers at {self.ssh_port}")
             for service, words in self.services.items():
-                argv = module_argv("deployments.demo.keeper", *words)
-                self.spawn(argv, {}, self.log / f"{service}.log")
+                keeper = module_argv("deployments.demo.keeper", *words)
+                self.spawn(keeper, {}, self.log / f"{service}.log")
             return took
         except BaseException:
             self._kill_all(seconds)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from .loopback import Node, Sshd
+from .terms_ground import Terms, terms
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +61,10 @@ def synced(synced_once: tuple[Node, Node], pair: tuple[Node, Node]) -> tuple[Nod
                 ("cp", "-a", f"{done.config.state}/.", str(node.config.state)), check=True
             )
     return pair
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Terms]:
+    """Three machines with guards; pc-a serves at epoch 1, and does so again after each test."""
+    with terms() as made:
+        yield made
