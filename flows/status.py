@@ -18,6 +18,7 @@ from tasks.core.state import Observation
 from tasks.journal import load_history, now
 from tasks.observe import observe
 from tasks.record import read_record
+from tasks.remote.local import call_local
 from tasks.remote.nodes import node
 from tasks.sites import DEFAULT_SITE, load_site
 
@@ -26,7 +27,7 @@ LIST_SECONDS = 30.0
 
 @flow(name="status", flow_run_name="Status")
 def status(site_file: Path = DEFAULT_SITE) -> str:
-    """Say who serves, at which epoch, how old memory and backups are, and who could take over.
+    """Say who serves, who lends votes, how old memory and backups are, and who could take over.
 
     Args:
         site_file: the site file on T440.
@@ -34,12 +35,36 @@ def status(site_file: Path = DEFAULT_SITE) -> str:
     site = load_site(site_file)
     seen = observe(site)
     situation = Situation(site, read_record(site), seen, load_history(site), now())
-    text = describe(situation, {name: list_stores(site, name) for name in site.nodes})
+    votes = read_votes(site)
+    text = describe(situation, votes, {name: list_stores(site, name) for name in site.nodes})
     create_markdown_artifact(
         key=f"{site.site}-status", markdown=text, description=decide(situation).reason
     )
     get_run_logger().info("\n%s", text)
     return text
+
+
+@task(name="read-votes", cache_policy=NO_CACHE)
+def read_votes(site: Site) -> list[str]:
+    """A sentence a machine: to whom it lends its vote and for how long, and what its guard says."""
+    seconds = site.times.probe_seconds
+    words = {site.watchdog.name: call_local(site.watchdog, "observe", seconds=LIST_SECONDS)}
+    for name in site.nodes:
+        try:
+            words[name] = node(site, name).call("observe", seconds=seconds)
+        except DualJoeError as error:
+            get_run_logger().warning("%s", error)
+    return [describe_vote(name, word) for name, word in words.items()]
+
+
+def describe_vote(name: str, word: dict[str, Any]) -> str:
+    """One machine's vote, and its guard's state with the reason."""
+    lent, guard = word.get("lent"), word.get("guard")
+    vote = f"lends its vote to {lent['to']} for {lent['left']:.0f} s" if lent else "lends no vote"
+    if not guard:
+        return f"{name} {vote}"
+    why = f" ({guard['why']})" if guard["why"] else ""
+    return f"{name} {vote}; its guard says {guard['state']}{why}, term {guard['term_left']:.0f} s"
 
 
 @task(name="list-stores", task_run_name="list-stores-{name}", cache_policy=NO_CACHE)
@@ -54,7 +79,7 @@ def list_stores(site: Site, name: str) -> dict[str, Any]:
     return stores
 
 
-def describe(s: Situation, stores: dict[str, dict[str, Any]]) -> str:
+def describe(s: Situation, votes: list[str], stores: dict[str, dict[str, Any]]) -> str:
     """The screen, as markdown that reads well as plain text, too."""
     other = s.other.node
     why = why_not_promotable(s, s.other)
@@ -65,6 +90,7 @@ def describe(s: Situation, stores: dict[str, dict[str, Any]]) -> str:
         f"- record: epoch {s.record.epoch} for {s.record.holder}, preferred is {s.site.preferred}",
         f"- could {other} take over now: {verdict}",
         *(f"- {describe_node(s, seen)}" for seen in s.observations.values()),
+        *(f"- {vote}" for vote in votes),
         f"- failback: {'latched until acknowledged' if s.history.latched else s.site.failback}",
         "",
         "| store | " + " | ".join(stores) + " |",

@@ -33,20 +33,24 @@ class Ground:
         self.site: Site = parse_site(self.site_file.read_text(), "site.yaml")
 
     def write_record(self, epoch: int, holder: str) -> None:
-        """T440's record and those of both nodes."""
+        """T440's record; asks spread it to the nodes."""
         order = {"epoch": epoch, "holder": holder}
         call_local(self.site.watchdog, "record write", order, seconds=SECONDS)
-        for name in self.site.nodes:
-            self.call(name, "record write", **order)
 
     def call(self, name: str, verb: str, **params: Any) -> dict[str, Any]:
         """One verb on a node, over ssh."""
         return node(self.site, name).call(verb, params, seconds=SECONDS)
 
-    def start(self, name: str, epoch: int = 1, other: str = "stopped") -> None:
-        """Start the gateway of a node and wait until it serves."""
-        self.call(name, "gateway start", epoch=epoch, other=other)
-        self.await_health(name, Health.OK)
+    def guard(self, name: str) -> str:
+        """The state that the node's guard reports."""
+        status = self.call(name, "observe")["guard"]
+        return str(status["state"]) if status else ""
+
+    def serve(self) -> None:
+        """Write the first record and wait until its holder serves."""
+        self.write_record(1, "pc-a")
+        self.await_health("pc-a", Health.OK)
+        wait_until(lambda: self.guard("pc-b") == "standby", SECONDS, "pc-b stands by")
 
     def await_health(self, name: str, wanted: Health) -> None:
         wait_until(lambda: self.health(name) is wanted, SECONDS, f"{name}: healthz is {wanted}")
@@ -62,22 +66,36 @@ class Ground:
         file.touch() if on else file.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def ground(write_seconds: float = 0.2, **times: float) -> Iterator[Ground]:
-    """Three machines with the record {1, pc-a} everywhere; nothing serves yet.
+# A quarter of the real terms; a busy machine still keeps them.
+FAST_TERMS = {
+    "term": 6.0,
+    "clock_slack": 0.5,
+    "ask": 0.3,
+    "tick": 0.15,
+    "kill_budget": 1.5,
+    "guard_watchdog": 1.5,
+    "fuse_lead": 0.3,
+    "drain_memory": 4.0,
+    "probe": 1.0,
+}
+# What T440 waits for, in proportion.
+FAST_SITE = {
+    "silence_seconds": 5,
+    "heard_seconds": 2,
+    "other_heard_seconds": 4,
+    "watch_seconds": 12,
+    "final_sync_limit_seconds": 20,
+    "drain_limit_seconds": 5,
+    "restart_grace_seconds": 2,
+    "restart_watch_seconds": 6,
+    "failback_after_seconds": 0.5,
+    "kill_budget_seconds": 2,
+}
 
-    Intervals and limits are short so that tests are; the numbers of the term protocol are not.
-    """
-    short = {
-        "watch_seconds": 10,
-        "final_sync_limit_seconds": 20,
-        "drain_limit_seconds": 5,
-        "restart_grace_seconds": 0.1,
-        "restart_watch_seconds": 3,
-        "failback_after_seconds": 0.5,
-        "kill_budget_seconds": 2,
-        "silence_seconds": 4,
-    }
+
+@contextlib.contextmanager
+def ground(write_seconds: float = 0.2, *, guards: bool = True, **times: float) -> Iterator[Ground]:
+    """Three machines with guards, voters and fuses; there is no record yet, so nothing serves."""
     with tempfile.TemporaryDirectory(prefix="dj") as folder:
         root = Path(folder)
         with (
@@ -85,14 +103,17 @@ def ground(write_seconds: float = 0.2, **times: float) -> Iterator[Ground]:
             ThreeMachines(
                 root / "demo",
                 telegram_url=api.url,
+                times=FAST_TERMS,
+                fields={"restart_grace_seconds": 2.0},
                 start_seconds=0.3,
                 write_seconds=write_seconds,
                 conflict_pause_seconds=0.3,
             ) as three,
         ):
+            for node_machine in three.nodes.values() if not guards else ():
+                node_machine.services.clear()
             three.power_on_all()
-            made = Ground(three, root, {**short, **times})
-            made.write_record(1, "pc-a")
+            made = Ground(three, root, {**FAST_SITE, **times})
             try:
                 yield made
             finally:

@@ -24,6 +24,9 @@ from .witness import Witness
 
 # A sampler that slept could have missed a second gateway: then the claim is not made.
 LONGEST_GAP_SECONDS = 0.5
+# Prefect's server waits up to 60 s for its own SQLite database when two of its services want it
+# (seen on a busy machine): every wait has room for one such stall.
+STALL_SECONDS = 65.0
 
 
 class StoryError(Exception):
@@ -57,9 +60,9 @@ class Story:
         self.never_two_gateways()
 
     def joe_starts(self) -> None:
-        limit = 60 + 2 * self.times.check_seconds
-        self.await_that(lambda: self.serves("pc-a"), limit, "pc-a serves")
-        say("pc-a serves: the first check found it idle and started Joe there")
+        lent = self.times.term_seconds + self.times.clock_margin_seconds
+        self.await_that(lambda: self.serves("pc-a"), 60 + lent, "pc-a serves")
+        say("pc-a serves: the record names it, and the other machines lend it their votes")
 
     def every_schedule_runs(self) -> None:
         """Each of the four schedules has run and done its work."""
@@ -80,7 +83,7 @@ class Story:
         begun = time.monotonic()
         self.a.power_cut()
         last = self.newest_version("pc-a")
-        limit = self.times.silence_seconds + 2 * self.times.check_seconds + 60
+        limit = self.times.term_seconds + 2 * self.times.check_seconds + 60
         self.await_that(lambda: self.serves("pc-b"), limit, "pc-b serves")
         say(f"pc-b serves, {time.monotonic() - begun:.1f} s after the power cut")
         run = self.await_run("failure-handling", "Failover to pc-b", 60)
@@ -148,14 +151,14 @@ class Story:
         return found[0]
 
     def await_that(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
-        """Wait until it is so, but no longer than `seconds`."""
+        """Wait until it is so, but no longer than `seconds` and one stall of the server."""
 
         def holds() -> bool:
             with contextlib.suppress(OSError):  # a busy server may be late with one answer
                 return condition()
             return False
 
-        wait_until(holds, seconds, what)
+        wait_until(holds, seconds + STALL_SECONDS, what)
 
     def newest_version(self, node: str) -> float:
         """When the node last wrote a note (Unix seconds), 0 when never."""

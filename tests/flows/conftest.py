@@ -19,8 +19,9 @@ def prefect() -> Iterator[None]:
 
 @pytest.fixture
 def place(prefect: None) -> Iterator[Ground]:
-    """Three machines that are on, the record {1, pc-a} everywhere, nothing serves yet."""
+    """Three machines that are on, with guards; pc-a serves, and pc-b has no memory yet."""
     with ground() as made:
+        made.serve()
         yield made
 
 
@@ -29,6 +30,5 @@ def serving(place: Ground) -> Ground:
     """pc-a serves, and pc-b has its memory."""
     from flows.memory_sync import memory_sync
 
-    place.start("pc-a")
     memory_sync(place.site_file)
     return place

@@ -22,7 +22,8 @@ def snapshots(place: Ground, node: str, store: str) -> list[Path]:
 
 
 def test_a_sync_puts_the_holders_memory_into_the_stopped_standby(serving: Ground) -> None:
-    serving.call("pc-a", "gateway stop")
+    serving.fault("pc-a", "crash-at-start")  # its guard tries in vain: nothing is written now
+    serving.call("pc-a", "gateway kill")
     memory_sync(serving.site_file)
     for agent in AGENTS:
         ours, theirs = (serving.three.workspace(name, agent) for name in ("pc-a", "pc-b"))
@@ -35,7 +36,8 @@ def test_a_sync_puts_the_holders_memory_into_the_stopped_standby(serving: Ground
 
 
 def test_an_emptied_source_is_refused_and_the_standby_keeps_its_memory(serving: Ground) -> None:
-    serving.call("pc-a", "gateway stop")
+    serving.fault("pc-a", "crash-at-start")
+    serving.call("pc-a", "gateway kill")
     before = snapshots(serving, "pc-b", "memory")
     for agent in AGENTS:
         shutil.rmtree(serving.three.workspace("pc-a", agent))
@@ -132,6 +134,9 @@ def test_the_status_says_who_serves_and_whether_a_failover_would_work(serving: G
     assert text.startswith("# pc-a serves\n")
     assert "record: epoch 1 for pc-a" in text
     assert "could pc-b take over now: yes" in text
+    assert "t440 lends its vote to pc-a for" in text
+    assert "pc-b lends its vote to pc-a for" in text
+    assert "its guard says serving" in text
     assert "| backup/oc-core | " in text
     serving.three.nodes["pc-b"].power_cut()
     assert "could pc-b take over now: no: pc-b is unreachable" in status(serving.site_file)

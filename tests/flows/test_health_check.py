@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
 
 import pytest
 
-from deployments.demo.processes import send
+from deployments.demo.processes import read_command, send, wait_until
 from flows.health_check import health_check
 from flows.memory_sync import memory_sync
 from tasks.core.state import Health, Record
 from tasks.journal import load_history, move_lock
 from tasks.record import read_record
+from tasks.remote.nodes import close_all
 from tests.flows.runs import (
     alerts,
     last_name,
@@ -33,28 +32,28 @@ def check(place: Ground) -> tuple[str, str]:
 
 
 def gateway(place: Ground, name: str) -> bool:
-    found = place.call(name, "observe")["gateway"]
-    return bool(found["pids"]) or bool(found["port_open"])
+    return bool(place.call(name, "observe")["gateway"]["serving"])
 
 
-def test_the_first_check_starts_joe_and_says_so(place: Ground) -> None:
-    started = ("Completed", "Start pc-a: it answers, nothing runs there, the record names it")
-    assert check(place) == started
-    place.await_health("pc-a", Health.OK)
-    assert not gateway(place, "pc-b")
-    assert last_name(health_check) == started[1]
-
-
-def test_without_memory_on_the_standby_a_check_fails_once_and_is_degraded_after(
+def test_without_memory_on_the_standby_a_check_is_degraded_until_there_is_some(
     place: Ground,
 ) -> None:
-    place.start("pc-a")
     reason = "pc-a serves, but nobody could take over: pc-b has no verified memory"
-    assert check(place) == ("Failed", reason)
     assert check(place) == ("Degraded", reason)
+    assert last_name(health_check) == reason
     memory_sync(place.site_file)
     assert check(place) == ("Completed", "pc-a serves")
     assert alerts(place) == [("warn", reason), ("ok", "pc-a serves")]
+
+
+def test_a_check_fails_once_for_a_change_for_the_worse_and_is_degraded_after(
+    serving: Ground,
+) -> None:
+    check(serving)
+    serving.three.nodes["pc-b"].power_cut()
+    reason = "pc-a serves, but nobody could take over: pc-b is unreachable"
+    assert check(serving) == ("Failed", reason)
+    assert check(serving) == ("Degraded", reason)
 
 
 def test_a_power_cut_fails_over_with_one_alert_that_is_true(serving: Ground) -> None:
@@ -62,7 +61,7 @@ def test_a_power_cut_fails_over_with_one_alert_that_is_true(serving: Ground) -> 
     serving.three.nodes["pc-a"].power_cut()
     name, message = check(serving)
     assert name == "Moved", message
-    assert message.startswith("Failover to pc-b: pc-a silent for 1")
+    assert message.startswith("Failover to pc-b: pc-a silent for ")
     assert "heard by nobody. pc-b serves" in message
     assert serving.health("pc-b") is Health.OK
     assert read_record(serving.site) == Record(2, "pc-b")
@@ -72,17 +71,23 @@ def test_a_power_cut_fails_over_with_one_alert_that_is_true(serving: Ground) -> 
     assert len(load_history(serving.site).failovers) == 1
 
 
-def test_one_miss_is_not_a_failure(serving: Ground) -> None:
-    """pc-a does not answer for 4 s and then does: no move, and the check ends well."""
-    pids = serving.three.nodes["pc-a"].pids()
-    send(pids, signal.SIGSTOP)
-    wake = threading.Timer(4, send, (pids, signal.SIGCONT))
-    wake.start()
+def test_one_miss_is_not_a_failure_while_a_voter_hears_it_serve(serving: Ground) -> None:
+    """pc-a's sshd takes no new connection, but its guard still asks: no move, a warning."""
+    check(serving)
+    close_all()
+    sshd = [pid for pid in serving.three.nodes["pc-a"].pids() if is_listening_sshd(pid)]
+    send(sshd, signal.SIGSTOP)
     try:
-        assert check(serving) == ("Completed", "pc-a serves")
+        name, message = check(serving)
     finally:
-        wake.join()
+        send(sshd, signal.SIGCONT)
+    assert (name, message[:35]) == ("Failed", "No move: pc-a is unreachable, but i")
+    assert check(serving) == ("Completed", "pc-a serves")
     assert read_record(serving.site) == Record(1, "pc-a")
+
+
+def is_listening_sshd(pid: int) -> bool:
+    return "sshd" in read_command(pid) and "listener" in read_command(pid)
 
 
 def test_a_stopped_standby_does_not_mean_that_both_are_down(serving: Ground) -> None:
@@ -91,15 +96,11 @@ def test_a_stopped_standby_does_not_mean_that_both_are_down(serving: Ground) -> 
     assert gateway(serving, "pc-a")
 
 
-def test_a_hung_gateway_is_restarted_in_place_once(serving: Ground) -> None:
+def test_a_hung_gateway_is_left_to_its_guard_which_restarts_it_in_place(serving: Ground) -> None:
     check(serving)
-    serving.fault("pc-a", "hang")
+    send(serving.call("pc-a", "observe")["gateway"]["pids"], signal.SIGSTOP)
     serving.await_health("pc-a", Health.TIMEOUT)
-    assert "left alone" in check(serving)[1]
-    serving.fault("pc-a", "hang", on=False)
-    for pid in serving.call("pc-a", "observe")["gateway"]["pids"]:
-        os.kill(pid, signal.SIGSTOP)  # hangs still, but a new process will not
-    assert check(serving)[1].startswith("Restart pc-a in place: its gateway hangs")
+    assert check(serving)[1].endswith("left to the guard")
     serving.await_health("pc-a", Health.OK)
     assert read_record(serving.site) == Record(1, "pc-a")
 
@@ -110,38 +111,24 @@ def test_restarted_in_vain_it_fails_over_and_takes_the_last_memory_along(serving
     note.write_text("# Last words\n")
     serving.fault("pc-a", "crash-at-start")
     serving.call("pc-a", "gateway kill")
-    seen = []
-    for _ in range(12):
+    seen: list[tuple[str, str]] = []
+
+    def moved() -> bool:
         seen.append(check(serving))
-        if seen[-1][0] == "Moved":
-            break
-    assert seen[-1][0] == "Moved", seen
+        return seen[-1][0] == "Moved"
+
+    wait_until(moved, 40, "it was moved")
     assert "nothing was left behind" in seen[-1][1]
-    assert any(message.startswith("Restart pc-a in place") for _, message in seen)
+    assert any(message.endswith("left to the guard") for _, message in seen)
     copy = serving.three.workspace("pc-b") / "memory" / note.name
     assert copy.read_text() == "# Last words\n"
     assert serving.health("pc-b") is Health.OK
 
 
-def test_a_hand_start_on_the_wrong_node_is_fenced_and_the_holder_is_not_touched(
-    serving: Ground,
-) -> None:
-    before = serving.call("pc-a", "observe")["gateway"]["pids"]
-    machine = serving.three.nodes["pc-b"]
-    machine.spawn((f"{machine.home}/bin/openclaw", "gateway", "run"), {}, machine.log / "hand.log")
-    serving.await_health("pc-b", Health.OK)
-    name, message = check(serving)
-    assert message == "Two nodes serve: kill the gateway on pc-b, the record names pc-a"
-    assert name == "Failed"
-    assert not gateway(serving, "pc-b")
-    assert serving.call("pc-a", "observe")["gateway"]["pids"] == before
-    assert check(serving) == ("Completed", "pc-a serves")
-
-
 def test_when_both_are_gone_it_is_said_once_and_nothing_is_moved(serving: Ground) -> None:
     check(serving)
-    for node in serving.three.nodes.values():
-        node.power_cut()
+    for machine in serving.three.nodes.values():
+        machine.power_cut()
     first, second = check(serving), check(serving)
     assert first[0] == "Failed"
     assert "Nobody serves" in first[1]
@@ -155,21 +142,17 @@ def test_while_a_move_is_under_way_a_check_does_nothing(serving: Ground) -> None
         assert check(serving)[0] == "Moving"
 
 
-def test_a_node_that_was_away_is_told_the_record_before_it_could_start_anything(
-    serving: Ground,
-) -> None:
+def test_a_node_that_was_away_learns_the_record_and_stands_by(serving: Ground) -> None:
     serving.three.nodes["pc-a"].power_cut()
-    check(serving)
+    assert check(serving)[0] == "Moved"
     serving.three.nodes["pc-a"].power_on()
-    assert serving.call("pc-a", "record read")["record"] == {"epoch": 1, "holder": "pc-a"}
-    check(serving)
+    wait_until(lambda: serving.guard("pc-a") == "standby", 20, "pc-a stands by")
     assert serving.call("pc-a", "record read")["record"] == {"epoch": 2, "holder": "pc-b"}
     assert not gateway(serving, "pc-a")
 
 
-@pytest.mark.parametrize(("late", "name"), [(60.0, "Stale"), (2.0, "Failed")])
+@pytest.mark.parametrize(("late", "name"), [(60.0, "Stale"), (2.0, "Degraded")])
 def test_a_check_more_than_20_s_late_does_nothing(place: Ground, late: float, name: str) -> None:
-    place.start("pc-a")
     assert run_late(health_check, place.site_file, late).name == name
 
 

@@ -16,7 +16,8 @@ from tests.site_machines import Ground, ground
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Ground]:
-    with ground() as made:
+    with ground(guards=False) as made:
+        made.call("pc-a", "record write", epoch=1, holder="pc-a")
         yield made
 
 
