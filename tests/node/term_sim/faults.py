@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from deployments.node.messages import Record, State
 
 if TYPE_CHECKING:
+    from .host import Host
     from .node import Node
     from .world import World
 
@@ -139,6 +140,8 @@ def record_older(world: World, epochs: int, reboot: bool) -> None:
 
 def record_lost(world: World, reboot: bool) -> None:
     """T440's record is gone: no vote is lent until both nodes have asked."""
+    if _is_last_record(world, world.t440):
+        return
     state = world.t440.state._replace(record=None, missing=frozenset(NODES), heard={})
     _replace_state(world, state, reboot)
 
@@ -149,8 +152,16 @@ def node_restored(world: World, name: str, epochs: int, seconds: float) -> None:
     node = world.nodes[name]
     record = node.state.record
     if record is not None:
-        older = record._replace(epoch=record.epoch - epochs, holder=name)
-        node.state = node.state._replace(record=older if older.epoch > 0 else None)
+        epoch = record.epoch - epochs
+        if epoch > 0 or not _is_last_record(world, node):
+            older = record._replace(epoch=epoch, holder=name) if epoch > 0 else None
+            node.state = node.state._replace(record=older)
+
+
+def _is_last_record(world: World, host: Host) -> bool:
+    """With no record on any machine nobody serves until a person makes a first one again."""
+    others = (other for other in world.hosts.values() if other is not host)
+    return all(other.state.record is None for other in others)
 
 
 def promote(world: World, name: str, alone: bool) -> None:
