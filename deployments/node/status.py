@@ -134,7 +134,7 @@ def _own(seen: dict[str, Any]) -> Iterator[str]:
 
 
 def _link(link: dict[str, Any]) -> str:
-    if not _is_fresh(link):
+    if not _is_fresh(link) or link["trouble"]:
         return link["trouble"] or "does not answer"
     granted = "granted" if link["granted"] else "not granted"
     return f"answered {link['answered_s']:.1f} s ago, {granted}"
