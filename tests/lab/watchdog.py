@@ -20,6 +20,7 @@ OTHER_HEARD_SECONDS = 6.0
 WATCH_SECONDS = 60.0
 BETWEEN_MOVES_SECONDS = 10.0
 LOOK_SECONDS = 1.0
+SILENT_GUARD_SECONDS = 10.0
 PROBE_SECONDS = 5.0
 
 
@@ -114,11 +115,13 @@ class Watchdog:
         return bool(self._probe(node).get("gateway", {}).get("pids"))
 
     def _is_unwell(self, node: str) -> bool:
-        """Restarted in place by its guard, and still not well."""
+        """Restarted in place by its guard and still not well, or left by a guard that hangs."""
         if time.monotonic() >= self._next_probe:
             self._next_probe = time.monotonic() + 2.0
-            status = self._probe(node).get("guard") or {}
-            self._unwell = status.get("state") == "unwell"
+            seen = self._probe(node)
+            status = seen.get("guard") or {"state": "", "age": 0.0}
+            is_left = status["age"] > SILENT_GUARD_SECONDS and not seen["gateway"]["pids"]
+            self._unwell = status["state"] == "unwell" or is_left
         return self._unwell
 
     def _came_to_nothing(self, node: str) -> bool:
