@@ -106,9 +106,7 @@ class Machine:
 
         try:
             took = wait_until(answers, seconds, f"{self.name}: sshd answers at {self.ssh_port}")
-            for service, words in self.services.items():
-                keeper = module_argv("deployments.demo.keeper", *words)
-                self.spawn(keeper, {}, self.log / f"{service}.log")
+            self.start_services()
             return took
         except BaseException:
             self._kill_all(seconds)
@@ -126,6 +124,12 @@ class Machine:
                 env=self.environment,
                 start_new_session=True,
             )
+
+    def start_services(self) -> None:
+        """Start each service, and again whenever it ends."""
+        for service, words in self.services.items():
+            keeper = module_argv("deployments.demo.keeper", *words)
+            self.spawn(keeper, {}, self.log / f"{service}.log")
 
     def spawn(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> int:
         """Start a command as a child of init, in HOME, output appended to `log`; return its pid.

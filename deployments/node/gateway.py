@@ -24,18 +24,14 @@ SYSTEMCTL = ("systemctl", "--user", "--no-ask-password")
 def is_serving(config: NodeConfig) -> bool:
     """Whether a gateway runs here in whole or in part, or is about to: what a voter must know.
 
-    Cheap: two small files and the kernel's table of sockets; no walk over all processes unless a
-    started gateway's first process has ended.
+    Cheap: a small file or two and the kernel's list of listeners. The mark stands from the permit
+    until a proven stop: with systemd until that has said that the unit is inactive or failed.
     """
     if not config.is_node:
         return False
-    mark = load_mark(config)
-    if config.supervisor == "systemd":
-        # The mark stands until systemd itself has said that the unit is inactive or failed.
-        return mark is not None or is_populated(config.gateway_unit) or is_open(config)
-    if mark is not None and (not mark.pid or mark.leader() or in_session(mark.pid)):
+    if load_mark(config) is not None or is_open(config):
         return True
-    return is_open(config)
+    return config.supervisor == "systemd" and is_populated(config.gateway_unit)
 
 
 def is_open(config: NodeConfig) -> bool:

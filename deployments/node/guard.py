@@ -88,6 +88,7 @@ class Guard:
                     answer = read_answer(line, self.config.nodes)
                 except ValueError as error:
                     link.trouble = str(error)[:200]
+                    self.report.granted[link.name] = False
                     continue
                 if answer.sender == link.name:
                     answers.append(answer)
@@ -137,19 +138,19 @@ class Guard:
 
     def _look_after(self, now: float, running: bool, action: Action) -> None:
         """Restart a gateway in place that is not live for too long; once."""
-        if not running:
+        if running:
+            self.probe.tick(now)
+        else:
             self.probe.forget()
-            self.wellness.pause()
             self._restart_kill_at = None
-            return
-        self.probe.tick(now)
         drained = self.holder.term_file(now).drained
-        if action is not Action.NOTHING or drained or not self.may_serve(now):
+        if action in (Action.NOTHING, Action.START) and self.may_serve(now) and not drained:
+            if self.wellness.wants_restart(now, self.probe.well) and running:
+                _log(f"the gateway is not live ({self.probe.detail}): one restart in place")
+                self._restart_kill_at = now + self.times.kill_budget
+                self.supervisor.stop(now)
+        else:
             self.wellness.pause()
-        elif self.wellness.wants_restart(now, self.probe.well):
-            _log(f"the gateway is not live ({self.probe.detail}): one restart in place")
-            self._restart_kill_at = now + self.times.kill_budget
-            self.supervisor.stop(now)
         if self._restart_kill_at is not None and now >= self._restart_kill_at:
             self.supervisor.kill(now)
 

@@ -79,14 +79,16 @@ class Report:
 
 def _word(guard: Guard, now: float, running: bool, action: Action) -> str:
     """serving, starting, unwell, draining, stopping or not stopped; standby or waiting if not."""
+    unwell = guard.wellness.is_unwell(now)
     if not running:
-        return "waiting" if guard.state.names(guard.config.name) else "standby"
+        waits = "unwell" if unwell else "waiting"  # it crashes again and again
+        return waits if guard.state.names(guard.config.name) else "standby"
     if guard.may_serve(now) and action is not Action.KILL:
         if guard.holder.term_file(now).drained:
             return "draining"
         if guard.probe.well:
             return "serving"
-        return "unwell" if guard.wellness.is_unwell(now) else "starting"
+        return "unwell" if unwell else "starting"
     return "not stopped" if action is Action.KILL and guard.kills > 4 else "stopping"
 
 

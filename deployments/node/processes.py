@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Callable, NamedTuple
 
+from .sockets import listening_inodes
+
 
 class Stat(NamedTuple):
     """Part of /proc/PID/stat; `started` (clock ticks since boot) tells a reused pid apart."""
@@ -46,24 +48,13 @@ def in_session(session: int) -> list[int]:
 
 def listeners(port: int) -> list[int]:
     """The pids that listen on a TCP port; empty when none does or they belong to another user."""
-    sockets = _listening_sockets(port)
+    sockets = {f"socket:[{inode}]" for inode in listening_inodes(port)}
     return [pid for pid in _own_pids() if sockets & _open_sockets(pid)] if sockets else []
 
 
 def port_is_open(port: int) -> bool:
     """Whether anything listens on the port, whoever owns it; read from the kernel."""
-    return bool(_listening_sockets(port))
-
-
-def _listening_sockets(port: int) -> set[str]:
-    found = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(OSError):
-            for line in Path(table).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
-                    found.add(f"socket:[{fields[9]}]")
-    return found
+    return bool(listening_inodes(port))
 
 
 def _own_pids() -> list[int]:

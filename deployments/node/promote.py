@@ -6,14 +6,12 @@ does not, the two voters are both gone and only a person can know that both mach
 
 from __future__ import annotations
 
-from typing import Any
-
 from .config import NodeConfig
 from .errors import BadInput, Refused
 from .guard_status import read_status
 from .kept import highest_epoch, load_state, save_state, terms_locked
 from .messages import Record, State
-from .status import HEARD_SECONDS, STALE_SECONDS
+from .status import STALE_SECONDS, is_answering
 
 STEP = 1000
 """Epochs that T440 may have used since this node last heard of one."""
@@ -62,7 +60,8 @@ def require_case(config: NodeConfig, alone: bool) -> None:
     guard = read_status(config)
     if guard is None or guard["age"] > STALE_SECONDS:
         raise Refused(f"the guard of {config.name} does not run", "start joe-guard.service first")
-    answering = [name for name, link in guard["links"].items() if _answers(link, guard["age"])]
+    links, age = guard["links"], guard["age"]
+    answering = [name for name, link in links.items() if is_answering(config, link, age)]
     for name in answering:
         if name not in config.nodes:
             raise Refused(
@@ -73,7 +72,3 @@ def require_case(config: NodeConfig, alone: bool) -> None:
         raise Refused(f"{answering[0]} answers, so it is not off", "use promote without the flag")
     if not alone and not answering:
         raise Refused(f"neither {config.other} nor T440 answers {config.name}", USAGE)
-
-
-def _answers(link: dict[str, Any], age: float) -> bool:
-    return link["answered_s"] is not None and link["answered_s"] + age <= HEARD_SECONDS

@@ -13,8 +13,8 @@ from .observe import observe
 
 STALE_SECONDS = 5.0
 """A guard writes its status each second; one so old is that of a guard that hangs or is gone."""
-HEARD_SECONDS = 6.0
-"""A node that asked within so long is there."""
+HEARD_ASKS = 6
+"""A machine that was heard within so many asks is there."""
 MEMORY_LIMIT_SECONDS = 86_400.0
 """A node whose newest verified memory is older is not promoted (T440's site file decides)."""
 
@@ -37,13 +37,13 @@ def lines(config: NodeConfig, seen: dict[str, Any]) -> Iterator[str]:
     yield _row("serving", who_serves(config, seen) or "nobody, as far as this machine knows")
     yield from _votes(config, seen)
     if config.is_node:
-        yield from _own(seen)
+        yield from _own(config, seen)
     for name in config.nodes:
         if name != config.name:
             why = why_not_promotable(config, seen, name)
             yield _row(f"{name} could take over", f"no: {why}" if why else "yes, as far as known")
     if config.is_node and record and record["holder"] != config.name:
-        why = why_not_this(seen)
+        why = why_not_this(config, seen)
         yield _row("this node could take over", f"no: {why}" if why else "yes")
 
 
@@ -56,7 +56,7 @@ def who_serves(config: NodeConfig, seen: dict[str, Any]) -> str:
         left = max(0.0, guard["term_left"] - guard["age"])
         return f"{config.name} ({guard['state']}), its term has {left:.1f} s left"
     for name, heard in seen["heard"].items():
-        if heard["serving_s"] is not None and heard["serving_s"] <= HEARD_SECONDS:
+        if heard["serving_s"] is not None and is_recent(config, heard["serving_s"]):
             return f"{name}, which said so {heard['serving_s']:.1f} s ago"
     return ""
 
@@ -69,14 +69,19 @@ def why_not_promotable(config: NodeConfig, seen: dict[str, Any], name: str) -> s
         return "it is the holder"
     if heard is None:
         return "it has not asked for a vote since this machine's boot"
-    if heard["asked_s"] > HEARD_SECONDS:
+    if not is_recent(config, heard["asked_s"]):
         return f"it last asked for a vote {heard['asked_s']:.0f} s ago: it is off, or cut off"
     if heard["epoch"] is None:
         return "it has no usable record"
     return ""
 
 
-def why_not_this(seen: dict[str, Any]) -> str:
+def is_recent(config: NodeConfig, age: float) -> bool:
+    """Was what is so old heard within the last few asks?"""
+    return age <= HEARD_ASKS * config.times.ask
+
+
+def why_not_this(config: NodeConfig, seen: dict[str, Any]) -> str:
     """Why this node cannot take over now; "" when it can."""
     guard, memory = seen["guard"], seen["memory"]
     if guard is None:
@@ -85,7 +90,7 @@ def why_not_this(seen: dict[str, Any]) -> str:
         return f"its guard has been silent for {guard['age']:.0f} s"
     if seen["record_error"]:
         return str(seen["record_error"])
-    reached = [name for name, link in guard["links"].items() if _is_fresh(link)]
+    reached = [name for name, link in guard["links"].items() if is_answering(config, link)]
     if not reached:
         return "no voter answers it, so it can get no term"
     if memory is None:
@@ -112,7 +117,7 @@ def _votes(config: NodeConfig, seen: dict[str, Any]) -> Iterator[str]:
             yield _row(f"vote of {name}", f"lent to {config.name}: a term of another {left:.1f} s")
 
 
-def _own(seen: dict[str, Any]) -> Iterator[str]:
+def _own(config: NodeConfig, seen: dict[str, Any]) -> Iterator[str]:
     guard, memory, gateway = seen["guard"], seen["memory"], seen["gateway"]
     if guard is None:
         yield _row("guard", "does not run: nothing may serve here")
@@ -124,7 +129,7 @@ def _own(seen: dict[str, Any]) -> Iterator[str]:
         if guard["sole"]:
             yield _row("ALONE", "serves by a person's word, without the votes of the others")
         for name, link in guard["links"].items():
-            yield _row(f"voter {name}", _link(link))
+            yield _row(f"voter {name}", _link(config, link))
     live = {True: "live", False: "not live", None: "not asked"}[(guard or {}).get("live")]
     pids = ", ".join(map(str, gateway["pids"])) or "none"
     port = "open" if gateway["port_open"] else "closed"
@@ -133,15 +138,16 @@ def _own(seen: dict[str, Any]) -> Iterator[str]:
     yield _row("start", f"not now: {seen['why_not']}" if seen["why_not"] else "permitted")
 
 
-def _link(link: dict[str, Any]) -> str:
-    if not _is_fresh(link):
+def _link(config: NodeConfig, link: dict[str, Any]) -> str:
+    if not is_answering(config, link) or link["trouble"]:
         return link["trouble"] or "does not answer"
     granted = "granted" if link["granted"] else "not granted"
     return f"answered {link['answered_s']:.1f} s ago, {granted}"
 
 
-def _is_fresh(link: dict[str, Any]) -> bool:
-    return link["answered_s"] is not None and link["answered_s"] <= HEARD_SECONDS
+def is_answering(config: NodeConfig, link: dict[str, Any], age: float = 0.0) -> bool:
+    """Has this voter answered lately, by a guard's report that is `age` seconds old?"""
+    return link["answered_s"] is not None and is_recent(config, link["answered_s"] + age)
 
 
 def _age(seconds: float) -> str:

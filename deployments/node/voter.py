@@ -69,8 +69,11 @@ def serve(config: NodeConfig, asker: str = "") -> int:
             print(f"joe answer: {error}", file=sys.stderr)
             return 2
         view = memoryview(told)
-        while view:
-            view = view[os.write(1, view) :]
+        try:
+            while view:
+                view = view[os.write(1, view) :]
+        except BrokenPipeError:  # the asker is gone
+            return 0
     return 0
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab import cache
 from tests.lab.lab import Lab
+from tests.lab.service import Service
 
 SECONDS = 300
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,3 +43,24 @@ def lab(ground: None) -> Iterator[Lab]:
     with Lab() as made:
         made.start_all()
         yield made
+
+
+@pytest.fixture
+def joe(ground: None, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Service]:
+    """pc-a serves; after the test every invariant is audited, not only the one at hand."""
+    with Service(tmp_path) as made:
+        yield made
+        if request.node.stash.get(FAILED, False):
+            print(made.report())
+        made.audit()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the fixture know that its test failed, to show what the hosts say."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report

@@ -6,21 +6,20 @@ import os
 import shlex
 import subprocess
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments.demo.processes import wait_until
 from tests.lab import cache, cgroups
-from tests.lab.commands import Failed, ask, is_listening, run
-from tests.lab.network import ADDRESSES, BRIDGE, hosts_file, link, network_file
+from tests.lab.boot import DISK, make_boot, make_disk, make_own
+from tests.lab.commands import Failed, ask, is_listening
+from tests.lab.network import ADDRESSES, link
 
 if TYPE_CHECKING:
     from tests.lab.lab import Lab
 
 BOOT_SECONDS = 60.0
-DISK = "1g"
 ENVIRONMENT = {
     "HOME": f"/home/{cache.USER}",
     "USER": cache.USER,
@@ -38,7 +37,8 @@ class Host:
         self.group = cgroups.Group(lab.pid, name)
         self.disk = lab.mount / name  # as the holder sees it
         self._power: subprocess.Popen[bytes] | None = None
-        self._make_disk(":".join(map(str, (*layers, lab.base))))
+        make_disk(lab, self.disk, ":".join(map(str, (*layers, lab.base))))
+        make_own(self.files, name)
 
     @property
     def files(self) -> Path:
@@ -50,20 +50,25 @@ class Host:
         """The home of the host's user, for this process."""
         return self.files / "home" / cache.USER
 
-    def _make_disk(self, lower: str) -> None:
-        inside, disk = self.lab.run, self.disk
-        inside("mkdir", str(disk))
-        inside("mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "none", str(disk))
-        inside("mkdir", f"{disk}/upper", f"{disk}/work", f"{disk}/all")
-        layers = f"lowerdir={lower},upperdir={disk}/upper,workdir={disk}/work"
-        inside("mount", "-t", "overlay", "none", "-o", layers, f"{disk}/all")
-        etc = self.files / "etc"
-        (etc / "hostname").write_text(f"{self.name}\n")
-        (etc / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
-        (etc / "hosts").write_text(hosts_file())
-        (etc / "systemd/network/10-lab.network").write_text(network_file(self.name))
-        key = f"{self.files}/etc/ssh/ssh_host_ed25519_key"
-        run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", key))
+    @property
+    def live(self) -> Path:
+        """The root folder as the running host sees it, /run included. Raises Failed when off."""
+        return Path(f"/proc/{self._init()}/root")
+
+    def boottime(self) -> float:
+        """The host's CLOCK_BOOTTIME now. Raises Failed when it is off."""
+        for line in Path(f"/proc/{self._init()}/timens_offsets").read_text().splitlines():
+            name, seconds, nanoseconds = line.split()
+            if name == "boottime":
+                own = time.clock_gettime(time.CLOCK_BOOTTIME)
+                return own + int(seconds) + int(nanoseconds) / 1e9
+        raise Failed(f"{self.name} has no clock of its own")
+
+    def _init(self) -> int:
+        init = self.group.first_pid()
+        if init is None:
+            raise Failed(f"{self.name} is off")
+        return init
 
     # Power
 
@@ -78,24 +83,8 @@ class Host:
         """Press the button, and do not wait."""
         if self.is_on:
             raise Failed(f"{self.name} is on already")
-        # A boot begins at 0, as on a machine of its own; 1 s less, for no clock may be negative.
-        shifts = [
-            f"--{name}={1 - int(time.clock_gettime(clock))}"
-            for name, clock in (
-                ("boottime", time.CLOCK_BOOTTIME),
-                ("monotonic", time.CLOCK_MONOTONIC),
-            )
-        ]
-        nspawn = (
-            *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"),
-            *("--link-journal=no", "--console=pipe", "--resolv-conf=off", "--timezone=off"),
-            *(f"--directory={self.disk}/all", f"--machine={self.name}"),
-            f"--network-bridge={BRIDGE}",
-            *(f"--bind-ro={source}:{target}" for source, target in self.lab.binds.items()),
-        )
         script = f'{self.group.entering()}; exec "$@"'
-        clocks = ("unshare", "--time", *shifts, "--fork", "--kill-child")
-        argv = self.lab.argv("sh", "-ec", script, "sh", *clocks, *nspawn)
+        argv = self.lab.argv("sh", "-ec", script, "sh", *make_boot(self.lab, self.disk, self.name))
         with self.console.open("ab") as log:
             self._power = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -189,9 +178,7 @@ class Host:
 
     def argv(self, words: Sequence[str], user: str = cache.USER) -> tuple[str, ...]:
         """The command that runs `words` on the host, also when its network is cut."""
-        init = self.group.first_pid()
-        if init is None:
-            raise Failed(f"{self.name} is off")
+        init = self._init()
         ids = () if user == "root" else (f"--setuid={cache.UID}", f"--setgid={cache.UID}")
         kinds = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--time")
         home = "/" if user == "root" else ENVIRONMENT["HOME"]

@@ -37,6 +37,8 @@ class Seen:
     samples: int = 0
     seconds: float = 0.0
     longest_gap: float = 0.0
+    late: list[tuple[float, float, float]] = field(default_factory=list)
+    """(when, the gap before it, the time that the sample before it took), of the late ones."""
     both: list[float] = field(default_factory=list)
     """When a sample found a gateway on both nodes."""
     serving: list[tuple[str, float, float]] = field(default_factory=list)
@@ -124,7 +126,8 @@ class Oracle:
 def parse_seen(text: str) -> Seen:
     """The watcher's last line -> Seen."""
     raw: dict[str, Any] = json.loads(text)
-    raw["serving"] = [tuple(one) for one in raw["serving"]]
+    for key in ("serving", "late"):
+        raw[key] = [tuple(one) for one in raw[key]]
     return Seen(**raw)
 
 
@@ -134,6 +137,7 @@ class Watcher:
     def __init__(self, nodes: dict[str, Path]) -> None:
         self.nodes, self.seen = nodes, Seen()
         self.begun = self.last = time.monotonic()
+        self._took = 0.0
         self._open: dict[str, int] = {}  # node -> its present interval in seen.serving
 
     def sample(self) -> list[str]:
@@ -142,7 +146,10 @@ class Watcher:
         at = round(now - self.begun, 3)
         running = [name for name, folder in self.nodes.items() if runs_gateway(folder)]
         self.seen.samples += 1
-        self.seen.longest_gap = max(self.seen.longest_gap, now - self.last)
+        gap = now - self.last
+        self.seen.longest_gap = max(self.seen.longest_gap, gap)
+        if gap > LONGEST_GAP_SECONDS:
+            self.seen.late.append((at, round(gap, 3), round(self._took, 3)))
         self.seen.seconds, self.last = at, now
         if len(running) > 1:
             self.seen.both.append(at)
@@ -155,6 +162,7 @@ class Watcher:
                 self.seen.serving.append((name, at, at))
             begun = self.seen.serving[self._open[name]][1]
             self.seen.serving[self._open[name]] = (name, begun, at)
+        self._took = time.monotonic() - now
         return running
 
 
@@ -162,10 +170,18 @@ def runs_gateway(folder: Path) -> bool:
     """Whether the host of this group has a process in the gateway's unit, or its port open."""
     units = folder / "payload/user.slice" / f"user-{cache.UID}.slice"
     unit = units / f"user@{cache.UID}.service/app.slice" / UNIT
-    if any(map(_is_gateway, pids_below(unit))):
+    if _is_populated(unit) and any(map(_is_gateway, pids_below(unit))):
         return True
     init = read_pids(folder / "payload/init.scope/cgroup.procs")
     return bool(init) and is_listening(init[0], PORT)
+
+
+def _is_populated(group: Path) -> bool:
+    """Whether there is any process: cheaper to ask than which."""
+    try:
+        return "populated 1" in (group / "cgroup.events").read_text()
+    except OSError:
+        return False
 
 
 def _is_gateway(pid: int) -> bool:

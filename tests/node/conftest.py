@@ -64,7 +64,18 @@ def synced(synced_once: tuple[Node, Node], pair: tuple[Node, Node]) -> tuple[Nod
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Terms]:
-    """Three machines with guards; pc-a serves at epoch 1, and does so again after each test."""
+def world() -> Iterator[Terms]:
+    """Three machines with guards, shared by the tests of a module."""
     with terms() as made:
         yield made
+
+
+@pytest.fixture
+def ground(world: Terms) -> Iterator[Terms]:
+    """All machines are on, pc-a serves, and no fault is set; afterwards never two were seen."""
+    for fault in ("ignore-term", "hang", "run", "crash-at-start", "foreign-body"):
+        for name in world.three.nodes:
+            world.fault(name, fault, on=False)
+    world.bring_home()
+    yield world
+    world.never_two()

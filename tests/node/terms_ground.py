@@ -17,7 +17,7 @@ from deployments.demo.botapi import BotApi
 from deployments.demo.launch import PYTHON
 from deployments.demo.processes import process_table, send, wait_until
 from deployments.demo.three import T440, ThreeMachines
-from deployments.demo.witness import Report, Witness
+from deployments.demo.witness import Witness
 from deployments.node.timing import Timing
 
 SECONDS = 30.0  # the deadline of every wait in these tests
@@ -54,14 +54,27 @@ class Terms:
             argv, env=environment, input=text, capture_output=True, text=True, timeout=SECONDS
         )
 
-    def first_record(self, epoch: int = 1, holder: str = "pc-a") -> None:
-        self.joe(T440, "record", "write", epoch=epoch, holder=holder)
+    def record(self, name: str = T440) -> dict[str, Any]:
+        """The record on a machine's disk."""
+        found: dict[str, Any] = self.joe(name, "record", "read")["record"]
+        return found
 
-    def move(self, old: tuple[int, str], to: str) -> None:
-        """The one durable write that is a move."""
-        expect = {"epoch": old[0], "holder": old[1]}
-        written = self.joe(T440, "record", "write", holder=to, expect=expect)
+    def move(self, to: str) -> int:
+        """The one durable write that is a move; returns the new epoch."""
+        written = self.joe(T440, "record", "write", holder=to, expect=self.record())
         assert written["exit"] == 0, written
+        return int(written["record"]["epoch"])
+
+    def bring_home(self) -> int:
+        """All machines on, and pc-a serves; returns the epoch."""
+        for machine in self.three.machines.values():
+            if not machine.is_on:
+                machine.power_on()
+        epoch = int(self.record()["epoch"])
+        if self.record()["holder"] != "pc-a":
+            epoch = self.move("pc-a")
+        self.await_serving("pc-a", epoch)
+        return epoch
 
     def status(self, name: str) -> dict[str, Any]:
         """The guard's status file; {} while there is none."""
@@ -88,6 +101,11 @@ class Terms:
             return wait_until(lambda: self.status(name).get("state") in states, seconds, what)
         except TimeoutError as error:
             raise TimeoutError(f"{error}; it is {self.status(name)}") from None
+
+    def await_epoch(self, name: str, epoch: int) -> None:
+        """Until the guard there knows this record."""
+        what = f"{name} knows epoch {epoch}"
+        wait_until(lambda: self.status(name).get("epoch") == epoch, SECONDS, what)
 
     def await_serving(self, name: str, epoch: int, seconds: float = SECONDS) -> float:
         """Until the guard says that its gateway is live at this epoch."""
@@ -131,13 +149,15 @@ class Terms:
         file.parent.mkdir(exist_ok=True)
         file.touch() if on else file.unlink(missing_ok=True)
 
-    def report(self) -> Report:
-        return self.witness.stop()
+    def never_two(self) -> None:
+        """No sample of the process table so far had two gateways."""
+        both = [change for change in self.witness.changes() if len(change["machines"]) > 1]
+        assert not both, both
 
 
 @contextlib.contextmanager
-def terms(serving: bool = True, real_times: bool = False, **fields: Any) -> Iterator[Terms]:
-    """Machines that are on, with the record {1, pc-a}; at the end never two gateways were seen."""
+def terms(real_times: bool = False, **fields: Any) -> Iterator[Terms]:
+    """Machines that are on, pc-a serves at epoch 1; at the end never two gateways were seen."""
     times = {} if real_times else FAST
     with tempfile.TemporaryDirectory(prefix="dj") as folder, contextlib.ExitStack() as stack:
         root = Path(folder)
@@ -147,36 +167,45 @@ def terms(serving: bool = True, real_times: bool = False, **fields: Any) -> Iter
                 root / "demo",
                 telegram_url=api.url,
                 times=times,
-                fields={"restart_pause_seconds": 1.0, **fields},
+                fields={"restart_pause_seconds": 1.0, "restart_grace_seconds": 3.0, **fields},
                 start_seconds=0.3,
                 write_seconds=0.2,
                 conflict_pause_seconds=0.3,
             )
         )
-        three.power_on_all()
         witness = stack.enter_context(Witness(three.root, root / "witness.jsonl"))
         made = Terms(three, witness, Timing(**times))
-        made.first_record()
-        if serving:
-            made.await_serving("pc-a", 1)
+        power_on_with_free_votes(three)
+        made.joe(T440, "record", "write", epoch=1, holder="pc-a")
+        made.await_serving("pc-a", 1)
         yield made
-        report = made.report()
+        report = witness.stop()
         assert report.both == 0, report
 
 
-def stopped(pid: int) -> contextlib.AbstractContextManager[None]:
+def power_on_with_free_votes(three: ThreeMachines) -> None:
+    """Boot without the wait for votes that may have been lent before: nobody ran before."""
+    services = {name: machine.services for name, machine in three.machines.items()}
+    for machine in three.machines.values():
+        machine.services = {}
+    three.power_on_all()
+    for name, machine in three.machines.items():
+        free = {"boot_id": machine.boot_id, "vote": ["", 0, 0.0], "heard": {}, "missing": []}
+        (machine.run / "terms.json").write_text(json.dumps({**free, "drain": None, "sole": 0}))
+        machine.services = services[name]
+        machine.start_services()
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
     """The process stands still meanwhile."""
 
-    @contextlib.contextmanager
-    def still() -> Iterator[None]:
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-    return still()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def boottime() -> float:

@@ -1,0 +1,180 @@
+"""Dual Joe at work in a lab, with every witness watching from before its first start."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from deployments.demo.processes import wait_until
+from tests.lab.audit import AFTER_THAW_SECONDS, Auditor
+from tests.lab.hosts import Host
+from tests.lab.internet import Internet
+from tests.lab.lab import Lab
+from tests.lab.oracle import LONGEST_GAP_SECONDS, Oracle, Seen
+from tests.lab.site import BINDS, NODES, UNIT, Site
+from tests.lab.watchdog import Watchdog
+
+START_SECONDS = 60.0
+# A node lost: the other one serves so soon, by the project's own promise.
+TAKEOVER_SECONDS = 45.0
+
+
+class Service:
+    """pc-a serves at epoch 1, pc-b stands by, T440's decisions are on.
+
+    `every`: T440 decides each so many seconds instead of at once after a silence; None: never.
+    """
+
+    def __init__(self, folder: Path, every: float | None = 0.0, **openclaw: Any) -> None:
+        self.lab = Lab(binds=BINDS)
+        self.frozen: list[tuple[float, float]] = []  # what the oracle saw meanwhile is no overlap
+        self.excused: list[tuple[float, float]] = []  # nor what a test itself made look like one
+        self._watchdog: Watchdog | None = None
+        try:
+            self.lab.start_all()
+            self.internet = Internet(self.lab, folder / "bot.jsonl")
+            self.site = Site(self.lab, **openclaw)
+            self.t440, self.pc_a, self.pc_b = self.site.t440, self.site.pc_a, self.site.pc_b
+            self.oracle = Oracle({name: host.group for name, host in self.site.nodes.items()})
+            self.auditor = Auditor(self.site)
+            self.site.skip_the_wait_after_boot()
+            self.site.write_first_record()
+            self.site.start_guards()
+            self.wait_until_live(self.pc_a, START_SECONDS)
+            if every is not None:
+                self.decide(every)
+        except BaseException:
+            self.lab.close()
+            raise
+
+    # What T440 decides
+
+    def decide(self, every: float = 0.0, **settings: float) -> Watchdog:
+        """Have T440 decide, from now on and by these settings."""
+        self.leave_undecided()
+        self._watchdog = Watchdog(self.site, every, **settings)
+        return self._watchdog
+
+    def leave_undecided(self) -> None:
+        """Nobody decides any more."""
+        if self._watchdog is not None:
+            self._watchdog.stop()
+
+    @property
+    def watchdog(self) -> Watchdog:
+        assert self._watchdog is not None
+        return self._watchdog
+
+    def move(self, to: str) -> float:
+        """Have T440 write one record that names `to`; returns when, by the oracle's clock."""
+        self.watchdog.move(to, "ordered by the test")
+        return self.oracle.now()
+
+    # What a node says of itself
+
+    def status(self, host: Host) -> dict[str, Any]:
+        """What the node's guard last told; {} when the node is off or has no guard."""
+        return self.site.note(host, "guard.json")
+
+    def wait_until_live(self, host: Host, seconds: float) -> float:
+        """Until the gateway's own /healthz is well; returns when, by the oracle's clock."""
+
+        def is_live() -> bool:
+            told = self.status(host)
+            fresh = bool(told) and host.boottime() - told["at"] < 3
+            return fresh and told["live"] is True and bool(host.procs(UNIT))
+
+        wait_until(is_live, seconds, f"{host.name} serves ({self.status(host)})")
+        return self.oracle.now()
+
+    def wait_until_standby(self, host: Host, epoch: int, seconds: float) -> None:
+        """Until a node knows this epoch, and runs no gateway."""
+
+        def stands_by() -> bool:
+            record = self.site.record(host)
+            return record is not None and record[0] == epoch and not host.procs(UNIT)
+
+        wait_until(stands_by, seconds, f"{host.name} stands by at epoch {epoch}")
+
+    def epochs(self) -> dict[str, int]:
+        """The epoch on each disk."""
+        records = {name: self.site.record(host) for name, host in self.lab.hosts.items()}
+        return {name: record[0] if record else 0 for name, record in records.items()}
+
+    def gateway_pid(self, host: Host) -> int:
+        """The gateway's first process, by the box's number."""
+        return min(host.procs(UNIT))
+
+    def serves_on(self, host: Host, seconds: float) -> None:
+        """For so many seconds this node alone runs a gateway, and never stops."""
+        begun = self.oracle.now()
+        while self.oracle.now() < begun + seconds:
+            assert self.oracle.running == (host.name,), f"{self.oracle.running} serves"
+            time.sleep(0.1)
+
+    # Freezing
+
+    def freeze(self, host: Host) -> float:
+        """Freeze a node; the oracle goes on to see its gateway, which can do nothing."""
+        self.auditor.excuse(host.name, float("inf"))
+        host.freeze()
+        self.frozen.append((self.oracle.now(), float("inf")))
+        return self.oracle.now()
+
+    def thaw(self, host: Host) -> float:
+        """From here on two gateways would be two Joes."""
+        self.frozen[-1] = (self.frozen[-1][0], self.oracle.now())
+        host.thaw()
+        self.auditor.excuse(host.name, AFTER_THAW_SECONDS)
+        return self.frozen[-1][1]
+
+    # The end
+
+    def audit(self) -> Seen:
+        """End every watch and print what it saw. Raises AssertionError for what was broken."""
+        self.leave_undecided()
+        broken = self.auditor.stop()
+        seen = self.oracle.stop()
+        print(f"{seen}; {self.auditor.looks} audits; epochs {self.epochs()}")
+        apart = (*self.frozen, *self.excused)
+        both = [at for at in seen.both if not any(a <= at < b for a, b in apart)]
+        thawed = [
+            at for at in both if any(b <= at <= b + AFTER_THAW_SECONDS for _, b in self.frozen)
+        ]
+        print(f"samples with two Joes: {len(both)}, of them {len(thawed)} right after a thaw")
+        late = f"samples were late, nothing is proven: (at, gap, work) {seen.late}"
+        assert seen.longest_gap <= LONGEST_GAP_SECONDS, late
+        assert both == thawed, f"I1: two Joes at {both}"
+        assert not broken, broken
+        if not self.frozen:
+            assert self.internet.overlaps() == []
+        return seen
+
+    def close(self) -> None:
+        for part in (self.oracle, self.auditor, self._watchdog):
+            if part is not None:
+                part.stop()
+        self.internet.close()
+        self.lab.close()
+
+    def report(self) -> str:
+        """For a test that failed: what every host says."""
+        lines = [f"oracle: {self.oracle.running}", f"record: {self.epochs()}"]
+        for name in NODES:
+            host = self.site.nodes[name]
+            if host.is_on:
+                lines.append(f"{name}: {self.status(host)}\n{host.journal()}")
+        return "\n".join(lines)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

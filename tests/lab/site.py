@@ -1,0 +1,246 @@
+"""Dual Joe on the three hosts of a lab, as provisioning leaves it: keys, doors, program, units."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from deployments.build_node import build
+from tests.lab import cache
+from tests.lab.commands import Failed, run
+from tests.lab.hosts import Host
+from tests.lab.internet import URL
+from tests.lab.lab import Lab
+
+SOURCE = "/opt/source"  # where the hosts see the stand-in OpenClaw
+BINDS = {cache.PROJECT / "deployments": f"{SOURCE}/deployments"}
+HOME = f"/home/{cache.USER}"
+OWN = f"{HOME}/.dualjoe"
+JOE = f"{OWN}/joe.pyz"
+RUN = f"run/user/{cache.UID}/dualjoe"
+T440, NODES = "t440", ("pc-a", "pc-b")
+MACHINES = (T440, *NODES)
+PORT = 18789
+UNIT = "openclaw-gateway.service"
+GUARD, FUSE = "joe-guard.service", "joe-fuse.service"
+UNITS = cache.PROJECT / "deployments" / "systemd"
+KEYS = {T440: ("control",), "pc-a": ("pull", "answer"), "pc-b": ("pull", "answer")}
+# As the real `openclaw gateway install` writes it, but for the program and Windows' variables.
+GATEWAY_UNIT = f"""\
+[Unit]
+Description=OpenClaw Gateway
+After=network-online.target
+Wants=network-online.target
+StartLimitBurst=10
+StartLimitIntervalSec=300
+
+[Service]
+ExecStart={HOME}/bin/openclaw gateway --port {PORT}
+Restart=always
+RestartSec=5
+RestartPreventExitStatus=78
+TimeoutStopSec=330
+TimeoutStartSec=30
+SuccessExitStatus=0 143
+OOMPolicy=continue
+KillMode=mixed
+Environment=HOME={HOME}
+Environment=TMPDIR=/tmp
+Environment=OPENCLAW_GATEWAY_PORT={PORT}
+Environment=OPENCLAW_SYSTEMD_UNIT={UNIT}
+
+[Install]
+WantedBy=default.target
+"""
+INSTALL = """\
+import json, pathlib, sys
+sys.path.append({source!r})
+from deployments.demo.openclaw.install import install
+install(pathlib.Path.home(), {port}, {url!r}, **json.loads(sys.stdin.read()))
+"""
+
+
+class Site:
+    """The three hosts of `lab` with everything in place; nothing of it runs yet.
+
+    `openclaw` are the stand-in's settings (start_seconds, write_seconds, ...).
+    """
+
+    def __init__(self, lab: Lab, **openclaw: Any) -> None:
+        self.lab = lab
+        self.t440, self.pc_a, self.pc_b = (lab.hosts[name] for name in MACHINES)
+        self.nodes = {name: lab.hosts[name] for name in NODES}
+        program = build(self.program).read_bytes()
+        for name in MACHINES:
+            for key in KEYS[name]:
+                self._make_key(name, key)
+        for name, host in self._hosts():
+            put(host, JOE, program, 0o755)
+            put(host, f"{OWN}/node.json", as_json(node_document(name)))
+            put(host, f"{OWN}/known_hosts", self._known_hosts())
+            put(host, f"{HOME}/.ssh/authorized_keys", self._doors(name))
+        for name, host in self.nodes.items():
+            self._install_openclaw(host, {"node": name, "start_seconds": 1.0, **openclaw})
+
+    @property
+    def program(self) -> Path:
+        """joe.pyz on the box."""
+        return cache.FOLDER / "joe.pyz"
+
+    def _hosts(self) -> list[tuple[str, Host]]:
+        return [(name, self.lab.hosts[name]) for name in MACHINES]
+
+    def _make_key(self, name: str, key: str) -> None:
+        host = self.lab.hosts[name]
+        put(host, f"{OWN}/keys/.folder", "")
+        file = host.files / f"{OWN}/keys/{key}".lstrip("/")
+        run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name} {key}", "-f", str(file)))
+        for part in (file, file.with_name(f"{key}.pub")):
+            os.chown(part, cache.UID, cache.UID)
+
+    def _public(self, name: str, key: str) -> str:
+        file = self.lab.hosts[name].files / f"{OWN}/keys/{key}.pub".lstrip("/")
+        return file.read_text().strip()
+
+    def _known_hosts(self) -> str:
+        lines = []
+        for _, host in self._hosts():
+            public = (host.files / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
+            lines.append(f"{host.address} {' '.join(public.split()[:2])}\n")
+        return "".join(lines)
+
+    def _doors(self, name: str) -> str:
+        """authorized_keys: each node may ask for a vote and read exports, T440 may command."""
+        lines = []
+        for node in NODES:
+            if node != name:
+                lines.append(f"{door(f'answer {node}')} {self._public(node, 'answer')}")
+                lines.append(f"{door('export')} {self._public(node, 'pull')}")
+        if name != T440:
+            open_to = f'port-forwarding,permitopen="127.0.0.1:{PORT}",permitlisten="127.0.0.1:1"'
+            lines.append(f"{door('rpc', open_to)} {self._public(T440, 'control')}")
+        return "\n".join(lines) + "\n"
+
+    def _install_openclaw(self, host: Host, settings: dict[str, Any]) -> None:
+        script = INSTALL.format(source=SOURCE, port=PORT, url=URL)
+        host.run(("python3", "-c", script), given=json.dumps(settings))
+        put(host, f"{HOME}/.config/systemd/user/{UNIT}", GATEWAY_UNIT)
+        for file in sorted(UNITS.rglob("*")):
+            if file.is_file() and file.name != UNIT:
+                place = file.relative_to(UNITS)
+                put(host, f"{HOME}/.config/systemd/user/{place}", file.read_text())
+        host.run(("systemctl", "--user", "daemon-reload"))
+
+    # What runs
+
+    def write_first_record(self, holder: str = "pc-a") -> None:
+        """Who may serve, from T440; the nodes learn it from its answers."""
+        self.joe(self.t440, "record write", epoch=1, holder=holder)
+
+    def skip_the_wait_after_boot(self) -> None:
+        """Let every vote be free at once; a real machine withholds it for L + C after a boot."""
+        for _, host in self._hosts():
+            boot = host.run(("cat", "/proc/sys/kernel/random/boot_id")).strip()
+            free = {"boot_id": boot, "vote": ["", 0, 0.0], "heard": {}, "missing": []}
+            run_folder = f"/{RUN}"
+            host.run(("mkdir", "-p", run_folder))
+            text = json.dumps({**free, "drain": None, "sole": 0})
+            host.run(("sh", "-c", f"cat >{run_folder}/terms.json"), given=text)
+
+    def start_guards(self) -> None:
+        """Enable and start guard and fuse on both nodes."""
+        for host in self.nodes.values():
+            host.run(("systemctl", "--user", "enable", "--now", FUSE, GUARD))
+
+    def joe(self, host: Host, verb: str, timeout: float = 20.0, **params: Any) -> dict[str, Any]:
+        """One verb of joe.pyz on a host itself. Raises Failed when it is refused."""
+        done = host.ask((JOE, *verb.split()), timeout=timeout, given=json.dumps(params))
+        if done.returncode:
+            raise Failed(f"{host.name}: {verb}: {done.stdout}{done.stderr}")
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def record(self, host: Host) -> tuple[int, str] | None:
+        """The record on a host's disk, also while its power is off; None when there is none."""
+        try:
+            raw = json.loads((host.home / ".dualjoe/state/record.json").read_text())
+            return int(raw["epoch"]), str(raw["holder"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def note(self, host: Host, name: str) -> dict[str, Any]:
+        """A file that the node program keeps in the host's run folder; {} when there is none."""
+        try:
+            content: dict[str, Any] = json.loads((host.live / RUN / name).read_bytes())
+            return content
+        except (OSError, ValueError, Failed):
+            return {}
+
+    def fault(self, host: Host, name: str, text: str | None = "") -> None:
+        """Set a fault of the stand-in gateway; None ends it."""
+        place = f"{HOME}/.openclaw/faults/{name}"
+        if text is None:
+            (host.files / place.lstrip("/")).unlink(missing_ok=True)
+        else:
+            put(host, place, text)
+
+
+def node_document(name: str) -> dict[str, Any]:
+    """node.json of one machine."""
+    is_node = name in NODES
+    peers = {
+        other: {
+            "address": address,
+            "port": 22,
+            "user": cache.USER,
+            "key": f"{OWN}/keys/pull",
+            "known_hosts": f"{OWN}/known_hosts",
+            "answer_key": f"{OWN}/keys/answer",
+        }
+        for other, address in _addresses().items()
+        if is_node and other != name
+    }
+    return {
+        "name": name,
+        "home": HOME,
+        "state": f"{OWN}/state",
+        "run": f"/{RUN}",
+        "nodes": list(NODES),
+        "supervisor": "systemd" if is_node else "none",
+        "openclaw": [f"{HOME}/bin/openclaw"],
+        "openclaw_home": f"{HOME}/.openclaw",
+        "gateway_unit": UNIT,
+        "gateway_port": PORT,
+        "peers": peers,
+    }
+
+
+def _addresses() -> dict[str, str]:
+    from tests.lab.network import ADDRESSES
+
+    return {name: ADDRESSES[name] for name in MACHINES}
+
+
+def door(verb: str, more: str = "") -> str:
+    """The options of a key: one forced command, and nothing else but `more`."""
+    options = f"restrict,{more}" if more else "restrict"
+    return f'{options},command="/usr/bin/python3 -IS {JOE} {verb}"'
+
+
+def as_json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def put(host: Host, place: str, content: str | bytes, mode: int = 0o644) -> None:
+    """Write a file of the host's user, with the folders above it; whole or not at all."""
+    file = host.files / place.lstrip("/")
+    made = [folder for folder in reversed(file.parents) if not folder.exists()]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.new")
+    beside.write_bytes(content.encode() if isinstance(content, str) else content)
+    beside.chmod(mode)
+    for part in (*made, beside):
+        os.chown(part, cache.UID, cache.UID)
+    beside.replace(file)

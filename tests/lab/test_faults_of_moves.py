@@ -1,0 +1,135 @@
+"""Something fails while Joe is being moved: nobody is left stopped, and never two serve."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tests.lab.service import TAKEOVER_SECONDS, Service
+from tests.lab.site import HOME, JOE, put
+
+DRAIN_SECONDS = 10.0
+
+
+def test_a_planned_move_and_back(joe: Service) -> None:
+    """The old holder says that it has stopped: nobody waits for a term to run out."""
+    for holder, host in (("pc-b", joe.pc_b), ("pc-a", joe.pc_a)):
+        ordered = joe.move(holder)
+        live = joe.wait_until_live(host, 30) - ordered
+        print(f"{holder} served {live:.1f} s after the order")
+        assert live <= 20
+
+
+def test_t440_dies_before_the_one_write(joe: Service) -> None:
+    """A drain was asked for; it lapses, and the old holder serves on."""
+    joe.site.joe(joe.t440, "drain write", to="pc-a", epoch=1, seconds=DRAIN_SECONDS)
+    asked = joe.oracle.now()
+    joe.oracle.wait_for(seconds=10)
+    joe.t440.power_cut()
+    back = joe.wait_until_live(joe.pc_a, 45) - asked
+    print(f"pc-a served again {back:.1f} s after the drain was asked for")
+    assert joe.epochs()["pc-a"] == 1
+
+
+def test_t440_dies_right_after_the_one_write(joe: Service) -> None:
+    """One node has heard of it: the move is completed without T440."""
+    ordered = joe.move("pc-b")
+    joe.pc_a.wait_until(lambda: 2 in (joe.epochs()["pc-a"], joe.epochs()["pc-b"]), 5, "epoch 2")
+    joe.t440.power_cut()
+    live = joe.wait_until_live(joe.pc_b, 45) - ordered
+    print(f"pc-b served {live:.1f} s after the write, without T440")
+    assert joe.epochs() == {"t440": 2, "pc-a": 2, "pc-b": 2}
+
+
+def test_t440_dies_with_the_write_before_anybody_heard_of_it(joe: Service) -> None:
+    """The old holder serves on; when T440 is back its record is carried out."""
+    joe.t440.cut("pc-a", "pc-b")
+    joe.move("pc-b")
+    joe.t440.power_cut()
+    joe.t440.heal()
+    joe.serves_on(joe.pc_a, 15)
+    assert joe.epochs() == {"t440": 2, "pc-a": 1, "pc-b": 1}
+    joe.t440.start()
+    on = joe.oracle.now()
+    live = joe.wait_until_live(joe.pc_b, TAKEOVER_SECONDS) - on
+    print(f"pc-b served {live:.1f} s after T440 was back")
+
+
+def test_nobody_decides_while_prefect_is_away(joe: Service) -> None:
+    """Terms do not pass through it: Joe serves on; a node that dies waits for the next check."""
+    joe.leave_undecided()
+    joe.serves_on(joe.pc_a, 24)
+    joe.pc_a.power_cut()
+    lost = joe.oracle.now()
+    joe.pc_b.wait_until(lambda: joe.oracle.now() > lost + 25, 30, "25 s have passed")
+    assert joe.oracle.running == ()
+    back = joe.oracle.now()
+    joe.decide()
+    live = joe.wait_until_live(joe.pc_b, TAKEOVER_SECONDS) - back
+    print(f"pc-b served {live:.1f} s after the first check")
+
+
+def test_the_other_node_cannot_start_its_gateway(joe: Service) -> None:
+    """Moved back after the limit; the limit is 60 s by default, 15 s here."""
+    joe.site.fault(joe.pc_b, "crash-at-start")
+    joe.decide(watch=15.0)
+    ordered = joe.move("pc-b")
+    joe.oracle.wait_for(seconds=10)
+    live = joe.wait_until_live(joe.pc_a, 75) - ordered
+    print(f"pc-a served again {live:.1f} s after the move: {joe.watchdog.moves[-1].reason}")
+    assert joe.epochs()["t440"] == 3
+
+
+def test_the_other_node_has_a_config_that_openclaw_refuses(joe: Service) -> None:
+    """Exit code 78, which no restart mends: moved back as well."""
+    put(joe.pc_b, f"{HOME}/.openclaw/openclaw.json", "{ this is no config")
+    joe.decide(watch=15.0)
+    ordered = joe.move("pc-b")
+    joe.oracle.wait_for(seconds=10)
+    live = joe.wait_until_live(joe.pc_a, 75) - ordered
+    print(f"pc-a served again {live:.1f} s after the move: {joe.watchdog.moves[-1].reason}")
+    assert joe.epochs()["t440"] == 3
+
+
+def test_the_other_node_has_no_disk_left(joe: Service) -> None:
+    """It cannot keep the new record, so it lends nothing and starts nothing."""
+    joe.pc_b.fill_disk()
+    joe.decide(watch=15.0)
+    ordered = joe.move("pc-b")
+    live = joe.wait_until_live(joe.pc_a, 90) - ordered
+    print(f"pc-a served again {live:.1f} s after the move: {joe.status(joe.pc_b).get('why')}")
+    joe.pc_b.free_disk()
+    joe.wait_until_standby(joe.pc_b, joe.epochs()["t440"], 30)
+
+
+def test_t440_key_is_revoked_on_the_serving_node(joe: Service) -> None:
+    """No ssh is not a dead node: its own asks are heard, so nobody moves."""
+    remove_doors(joe, "pc-a", "rpc")
+    joe.serves_on(joe.pc_a, 24)
+    assert joe.watchdog.moves == []
+
+
+def test_the_serving_node_s_key_is_revoked_on_both_others(joe: Service) -> None:
+    """It can ask nobody any more: it stops by its own clock, and the other takes over."""
+    for name in ("t440", "pc-b"):
+        remove_doors(joe, name, "answer pc-a")
+    revoked = joe.oracle.now()
+    stopped = joe.oracle.wait_for(seconds=20) - revoked
+    live = joe.wait_until_live(joe.pc_b, TAKEOVER_SECONDS) - revoked
+    print(f"pc-a stopped after {stopped:.1f} s, pc-b served after {live:.1f} s")
+    assert live <= TAKEOVER_SECONDS
+
+
+def remove_doors(joe: Service, name: str, verb: str) -> None:
+    """Close a door of a machine, and end the connections that came through it."""
+    host = joe.lab.hosts[name]
+    keys = host.home / ".ssh/authorized_keys"
+    kept = [line for line in keys.read_text().splitlines() if f"{JOE} {verb}" not in line]
+    put(host, f"{HOME}/.ssh/authorized_keys", "\n".join(kept) + "\n")
+    for pid in host.group.pids():
+        try:
+            command = open(f"/proc/{pid}/cmdline").read().replace("\0", " ")
+        except OSError:
+            continue
+        if command.strip().endswith(f"{JOE} {verb}"):
+            os.kill(pid, signal.SIGKILL)
