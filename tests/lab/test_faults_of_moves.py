@@ -128,7 +128,7 @@ def remove_doors(joe: Service, name: str, verb: str) -> None:
     put(host, f"{HOME}/.ssh/authorized_keys", "\n".join(kept) + "\n")
     for pid in host.group.pids():
         try:
-            command = open(f"/proc/{pid}/cmdline").read().replace("\0", " ")
+            command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
         except OSError:
             continue
         if command.strip().endswith(f"{JOE} {verb}"):
