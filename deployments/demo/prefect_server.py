@@ -152,7 +152,7 @@ def make_environment(home: Path, api: str) -> dict[str, str]:
         "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
         "PREFECT_WORKER_QUERY_SECONDS": "2",
-        "PREFECT_WORKER_PREFETCH_SECONDS": "5",
+        "PREFECT_WORKER_PREFETCH_SECONDS": "3",
         "PREFECT_LOGGING_COLORS": "false",
         "TMPDIR": str(home / "tmp"),
         "PYTHONDONTWRITEBYTECODE": "1",
