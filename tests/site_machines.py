@@ -18,6 +18,7 @@ from tasks.core.state import Health
 from tasks.remote.http import probe_healthz
 from tasks.remote.local import call_local
 from tasks.remote.nodes import close_all, node
+from tests.node.terms_ground import FAST, power_on_with_free_votes
 
 SECONDS = 20.0  # the deadline of every wait in these tests
 
@@ -43,10 +44,22 @@ class Ground:
         """One verb on a node, over ssh."""
         return node(self.site, name).call(verb, params, seconds=SECONDS)
 
-    def start(self, name: str, epoch: int = 1, other: str = "stopped") -> None:
-        """Start the gateway of a node and wait until it serves."""
-        self.call(name, "gateway start", epoch=epoch, other=other)
+    def start(self, name: str) -> None:
+        """End a drain, and wait until the holder serves: its guard starts it by itself."""
+        call_local(self.site.watchdog, "drain end", seconds=SECONDS)
         self.await_health(name, Health.OK)
+
+    def drain(self, name: str, seconds: float = 60.0) -> None:
+        """Have the node stop and stay stopped for so long."""
+        record = call_local(self.site.watchdog, "record read", seconds=SECONDS)["record"]
+        order = {"to": name, "epoch": record["epoch"], "seconds": seconds}
+        call_local(self.site.watchdog, "drain write", order, seconds=SECONDS)
+
+        def is_drained() -> bool:
+            seen = self.call(name, "observe")
+            return seen["why_not"] == "the node is drained" and not seen["gateway"]["serving"]
+
+        wait_until(is_drained, SECONDS, f"{name} is drained")
 
     def await_health(self, name: str, wanted: Health) -> None:
         wait_until(lambda: self.health(name) is wanted, SECONDS, f"{name}: healthz is {wanted}")
@@ -64,7 +77,7 @@ class Ground:
 
 @contextlib.contextmanager
 def ground(write_seconds: float = 0.2, **times: float) -> Iterator[Ground]:
-    """Three machines with the record {1, pc-a} everywhere; nothing serves yet.
+    """Three machines with the record {1, pc-a} everywhere; pc-a begins to serve by itself.
 
     Intervals and limits are short so that tests are; the numbers of the term protocol are not.
     """
@@ -88,9 +101,11 @@ def ground(write_seconds: float = 0.2, **times: float) -> Iterator[Ground]:
                 start_seconds=0.3,
                 write_seconds=write_seconds,
                 conflict_pause_seconds=0.3,
+                times=FAST,
+                fields={"restart_pause_seconds": 1.0},
             ) as three,
         ):
-            three.power_on_all()
+            power_on_with_free_votes(three)
             made = Ground(three, root, {**short, **times})
             made.write_record(1, "pc-a")
             try:

@@ -100,9 +100,7 @@ def world(root: Path, speed: float) -> Iterator[tuple[Story, PrefectServer]]:
         three.t440.spawn(writer_argv(three.sources), {}, three.t440.log / "containers.log")
         site, file = write_site(three, speed)
         call_local(site.watchdog, "record write", first_record(site), seconds=10)
-        say(
-            "no systemd here: a hung guard is not fenced, and pc-a is only ever killed, not cut off"
-        )
+        say("loopback has no real cuts: pc-a is killed here, and a hung node program is not fenced")
         server = PrefectServer(three.t440)
         say(f"starting a Prefect server of its own on port {server.port} ...")
         server.start()

@@ -24,6 +24,9 @@ from .witness import Witness
 
 # A sampler that slept could have missed a second gateway: then the claim is not made.
 LONGEST_GAP_SECONDS = 0.5
+# Prefect's server waits up to 60 s for its own SQLite database when two of its services want it
+# (seen on a busy machine): every wait has room for one such stall.
+STALL_SECONDS = 65.0
 
 
 class StoryError(Exception):
@@ -148,14 +151,14 @@ class Story:
         return found[0]
 
     def await_that(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
-        """Wait until it is so, but no longer than `seconds`."""
+        """Wait until it is so, but no longer than `seconds` and one stall of the server."""
 
         def holds() -> bool:
             with contextlib.suppress(OSError):  # a busy server may be late with one answer
                 return condition()
             return False
 
-        wait_until(holds, seconds, what)
+        wait_until(holds, seconds + STALL_SECONDS, what)
 
     def newest_version(self, node: str) -> float:
         """When the node last wrote a note (Unix seconds), 0 when never."""

@@ -33,9 +33,10 @@ def store_apply(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     is what this node applied last from that peer (the steady sync); null is "nothing in common".
     After a change of roles give `memory base` of the peer (its "without" as base_without), having
     fetched that snapshot. What only this node has is first put into a snapshot ("own"), pinned
-    for 30 days with the other two. A conflict's copy is in memory/recovered, or, when it is no
-    Markdown, `conflicts/...` in the store. `refused` paths (symlinks, special, unreadable) are not
-    touched. Run again after a crash, it comes to the same result.
+    for 30 days with the other two. A conflict's copy is in memory/recovered; what is no Markdown is
+    quoted in a note there, and its bytes are in `conflicts/...` of the store. `refused` paths
+    (symlinks, special, unreadable) are not touched. Run again after a crash, it comes to the same
+    result.
     Raises Refused when a gateway runs here or this node is the holder, and for a snapshot that is
     not the peer's or is of an older epoch than one that was applied; Failed when the store rotted.
     """
@@ -102,7 +103,8 @@ class _Applying:
                 Names(self.config.name, self.peer, time.strftime("%Y-%m-%d", time.gmtime())),
                 lambda path, data: find_problem(path, data) is not None,
             )
-            copies = {**plan.conflicts, **self._put_aside(plan)}
+            aside = self._put_aside(plan)
+            copies = {path: copy or aside[path] for path, copy in plan.conflicts.items()}
             self._note_begin()
             Writing(own, plan, theirs, self.shelf.snaps / self.snapshot / "tree").run()
             self._note(own, saved, content)

@@ -20,11 +20,12 @@ from .healthz import Probe, Wellness
 from .kept import load_state, save_state, terms_locked, write_term_file
 from .link import Link
 from .messages import Answer, State
+from .record import parse_record
 from .sdnotify import Notifier
 from .supervise import ProcessSupervisor, SystemdSupervisor
 from .term import Action, Holder
 from .term_file import TermFile
-from .wire import read_answer, write_ask
+from .wire import ask_line, parse_answer
 
 
 class Guard:
@@ -85,7 +86,9 @@ class Guard:
         for link in self.links.values():
             for line in link.read(now):
                 try:
-                    answer = read_answer(line, self.config.nodes)
+                    answer = parse_answer(line.decode())
+                    if answer.record is not None:
+                        parse_record(answer.record._asdict(), self.config.nodes)
                 except ValueError as error:
                     link.trouble = str(error)[:200]
                     self.report.granted[link.name] = False
@@ -107,7 +110,7 @@ class Guard:
             line = b""
             if now >= self._last_ask + self.times.ask - self.times.tick / 2:
                 state, ask = self.holder.ask(now, state, running)
-                line = write_ask(ask)
+                line = ask_line(ask).encode() + b"\n"
             save_state(self.config, old, state)
             self._write_term_file(now)
             if line:

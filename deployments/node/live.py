@@ -52,6 +52,8 @@ class Workspace:
             yield descriptor
         except NotADirectoryError:
             raise InTheWay("a file or a symlink lies where a folder should be") from None
+        except PermissionError as error:
+            raise InTheWay(f"this user may not: {error.strerror}") from None
         finally:
             os.close(descriptor)
 

@@ -22,8 +22,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from .merge_text import is_markdown, join_tails, quote, shorten
+
 RECOVERED = "memory/recovered"
-LONGEST_NAME = 200  # bytes; most file systems allow 255
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,7 @@ class Plan:
     """What to do to `own`, path by path; what is in none of the lists stays as it is.
 
     `write` is new content (joined files, recovered copies), `take` is theirs, `aside` is content
-    that goes to the store instead of the workspace. `conflicts`: path -> the copy's path, or ""
-    when it went aside.
+    that goes to the store. `conflicts`: path -> the copy's path, or "" when it only went aside.
     """
 
     take: list[str] = field(default_factory=list)
@@ -145,11 +145,17 @@ class _Merging:
         return path in self.base.hashes or path.partition("/")[2].startswith("memory/")
 
     def _recover(self, path: str, content: bytes) -> None:
-        """Keep content where the agent's own search finds it; what is no Markdown goes aside."""
-        copy = self._copy_name(path, content) if is_markdown(path) else ""
-        if not copy:
+        """Keep content where the agent's own search finds it, which is in Markdown only.
+
+        What is no Markdown is quoted in a note there, and its very bytes go aside.
+        """
+        note = content if is_markdown(path) else quote(path, self.names.own, content)
+        copy = self._copy_name(path, note) if note else ""
+        if not copy or note != content:
             self._put_aside(path, content)
+        if not copy:
             return
+        content = note
         self.plan.conflicts[path] = copy
         if self.own.hashes.get(copy) is None and self.theirs.hashes.get(copy) is None:
             self.plan.write[copy] = content
@@ -171,7 +177,7 @@ class _Merging:
         for known in sorted(here):
             if known.startswith(folder) and ending[:-3] in known and self._stays(known, digest):
                 return known
-        stem = _shorten(inside[len("memory/") :] if inside.startswith("memory/") else inside)
+        stem = shorten(inside[len("memory/") :] if inside.startswith("memory/") else inside)
         number = 1
         while True:
             extra = f"-{number}" if number > 1 else ""
@@ -182,9 +188,10 @@ class _Merging:
 
     def _stays(self, path: str, digest: str) -> bool:
         """Whether this content will be at this path after the merge."""
-        theirs = self.theirs.hashes.get(path)
-        is_new = self.own.hashes.get(path) == digest and self.base.hashes.get(path) != digest
-        return theirs == digest or (theirs is None and is_new)
+        base, theirs, own = (side.hashes.get(path) for side in (self.base, self.theirs, self.own))
+        if theirs == digest:
+            return own in (base, theirs, None) or theirs != base  # else own's change wins
+        return theirs is None and own == digest and base != digest
 
     def clear_ways(self) -> None:
         """Where one side has a file and the other a folder of that name, own's part makes way."""
@@ -206,42 +213,6 @@ class _Merging:
             self.plan.kept_own.remove(path)
         self._recover(path, self.own.read(path))
         self.plan.remove.append(path)
-
-
-def join_tails(base: bytes, theirs: bytes, own: bytes, marker: bytes) -> bytes | None:
-    """Both sides appended to `base`: theirs, the marker line, own's tail. None when one did not.
-
-    What was joined before and has grown at the serving side is joined again without a second
-    marker; what contains the other side already is the result itself.
-    """
-    if not (theirs.startswith(base) and own.startswith(base)):
-        return None
-    if own.startswith(theirs):
-        return own
-    if theirs.startswith(own):
-        return theirs
-    tail = own[len(base) :]
-    joint = own.find(marker, len(base))
-    if joint >= 0 and theirs.startswith(own[:joint].rstrip(b"\n")):
-        tail = own[joint + len(marker) :]
-    between = b"" if not theirs or theirs.endswith(b"\n") else b"\n"
-    return theirs + between + marker + tail
-
-
-def is_markdown(path: str) -> bool:
-    """By its name."""
-    return path.lower().endswith((".md", ".markdown"))
-
-
-def _shorten(inside: str) -> str:
-    """One file name out of a path; a hash stands for what is too long."""
-    flat = inside.replace("/", "-")
-    flat = flat[: flat.rindex(".")]
-    data = flat.encode("utf-8", "surrogateescape")
-    if len(data) <= LONGEST_NAME:
-        return flat
-    digest = hashlib.sha256(data).hexdigest()[:12]
-    return data[: LONGEST_NAME - 13].decode("utf-8", "ignore") + "-" + digest
 
 
 def _above(path: str) -> list[str]:

@@ -33,8 +33,8 @@ def pinned_ids(shelf: Shelf, now: float) -> set[str]:
 
 
 def drop_old_pins(shelf: Shelf, now: float) -> None:
-    """Remove pins that ran out."""
+    """Remove pins that ran out, and what a crash left beside one."""
     for file in list(shelf.pins.iterdir()):
         words = file.read_text().split()
-        if not words or (len(words) > 1 and float(words[1]) < now):
+        if file.name.startswith(".") or not words or (len(words) > 1 and float(words[1]) < now):
             file.unlink()

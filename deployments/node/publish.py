@@ -50,8 +50,9 @@ def store_publish(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     -> {"id", "unchanged": bool, "files", "bytes", "held": {path: why}, "bad": {path: why},
     "pruned": [id], "seconds"}.
 
-    Content equal to the current snapshot publishes nothing and refreshes its age. `held` files
-    stayed at their last good version; `bad` ones have no good version and are kept as they came.
+    Content equal to the current snapshot (memory: of the same epoch) publishes nothing new and
+    refreshes its age. `held` files stayed at their last good version; `bad` ones have no good
+    version and are kept as they came.
     With `accept` the guard's reasons are written into the manifest instead of refusing, and the
     content is taken as it is; with `rejected` it is that refused content that is published.
     Raises Refused with the reasons (what was pulled goes to .rejected/<id>, named in the message),
@@ -69,6 +70,8 @@ def store_publish(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         pulled = read_json(shelf.incoming / PULLED)
         if not pulled:
             raise Failed(f"{store}: nothing complete was pulled", "run store pull first")
+        if store == "memory" and pulled.get("peer") != origin:
+            raise BadInput(f"this memory was pulled from {pulled.get('peer')}, not from {origin}")
         draft = _Draft(config, shelf, origin, epoch)
         result = draft.publish(accept, {"tier": tier, "skipped": pulled.get("skipped", [])})
         result["pruned"] = prune(shelf)
@@ -93,6 +96,7 @@ class _Draft:
         self.base: dict[str, Any] = {"files": {}}
         if self.parent:
             self.base = read_manifest(shelf.snaps / self.parent / "manifest.json")
+        self.known_bad: list[str] = read_json(shelf.folder / KNOWN_BAD).get("paths", [])
         patterns = patterns_of(config)
         self.required = tuple(one for one in patterns if not set(one) & set("!*/"))
         _remove_partials(shelf.tree)
@@ -155,7 +159,7 @@ class _Draft:
             new=self.files,
             bad=self.bad,
             base_bad=self.base.get("bad", {}),
-            known_bad=read_json(self.shelf.folder / KNOWN_BAD).get("paths", []),
+            known_bad=self.known_bad,
             grown=self._grown(),
             limits=Limits(memory=self.memory, required=self.required if self.memory else ()),
         )
@@ -201,6 +205,8 @@ class _Draft:
     def _is_unchanged(self) -> bool:
         if not self.parent or self.base.get("origin") != self.origin:
             return False
+        if self.memory and self.base.get("epoch") != self.epoch:
+            return False  # what is applied next must carry the epoch under which it was written
         old: Files = self.base["files"]
         if root_hash(self.files) != self.base.get("root"):
             return False
@@ -214,8 +220,9 @@ class _Draft:
         """The content of this snapshot was seen at the source and verified now."""
         stamp = {"id": snapshot, "time": time.time(), "origin": self.origin, "epoch": self.epoch}
         write_json(self.shelf.folder / VERIFIED, stamp)
-        if not self.bad:
-            (self.shelf.folder / KNOWN_BAD).unlink(missing_ok=True)
+        still = [path for path in self.known_bad if path in self.bad]
+        if still != self.known_bad:  # what was mended is refused again when it is ruined again
+            write_json(self.shelf.folder / KNOWN_BAD, {"paths": still})
 
 
 def _remove_partials(tree: Path) -> None:

@@ -52,7 +52,8 @@ def judge(
 
     `bad`: path -> what is wrong with its new version. `base_bad`: paths whose published version
     is bad itself. `known_bad`: paths for which content was refused before: they are held now and
-    block nothing any more. `grown`: changed paths whose old content is the beginning of the new.
+    block nothing any more, unless they are many. `grown`: changed paths whose old content is the
+    beginning of the new.
     """
     reasons: list[str] = []
     held: dict[str, str] = {}
@@ -64,6 +65,8 @@ def judge(
             held[path] = complaint
         else:
             reasons.append(f"{path} was good and is ruined now: {complaint}")
+    if len(held) > limits.few and len(held) > limits.vanished_share * len(base):
+        reasons.append(f"{len(held)} of {len(base)} files are ruined: " + _some(sorted(held)))
     if base:
         seen = {path: base[path] if path in held else entry for path, entry in new.items()}
         reasons += _losses(base, seen, limits)

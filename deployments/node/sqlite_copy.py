@@ -32,9 +32,11 @@ def database_state(file: Path) -> list[Any]:
     state: list[Any] = []
     for end in ("", "-wal", "-journal"):
         try:
-            state.append(plain_state(os.lstat(os.fspath(file) + end)))
+            status = os.lstat(os.fspath(file) + end)
         except FileNotFoundError:
-            state.append(None)
+            status = None
+        # A reader makes an empty log and removes it again: empty is as good as missing.
+        state.append(plain_state(status) if status and status.st_size else None)
     return state
 
 

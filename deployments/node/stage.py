@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import shutil
 import stat
 import time
@@ -13,13 +12,15 @@ from typing import Any
 
 from . import params as p
 from .config import NodeConfig
-from .durable import sync_folder, write_json
+from .durable import write_json
 from .errors import BadInput, Refused
-from .manifest import Entry, Files, hash_file, make_entry, root_hash, walk, write_manifest
-from .shelf import read_json, sync_filesystem
+from .generations import last_copy, new_copy, remove_old_copies, swap_in
+from .manifest import Entry, Files, hash_file, make_entry, walk
+from .shelf import read_json
 from .sqlite_copy import copy_database, database_state, is_database, plain_state
 
 TRIES = 3
+MEMO = "memo.json"
 
 
 def store_stage(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
@@ -56,11 +57,12 @@ class _Staging:
 
     def __init__(self, source: Path, home: Path) -> None:
         self.source, self.home = source, home
-        self.last = home / os.readlink(home / "current") if (home / "current").exists() else None
-        memo = read_json(self.last / "memo.json") if self.last else {}
+        self.last = last_copy(home)
+        memo = read_json(self.last / MEMO) if self.last else {}
         self.memo: dict[str, Any] = memo.get("states", {})
         self.old: Files = memo.get("files", {})
-        self.made = home / f"gen-{secrets.token_hex(4)}"
+        self.old_folders: dict[str, Any] | None = memo.get("folders")
+        self.made = new_copy(home)
         self.files: Files = {}
         self.states: dict[str, Any] = {}
         self.held: dict[str, str] = {}
@@ -70,21 +72,34 @@ class _Staging:
 
     def run(self) -> dict[str, Any]:
         """Copy, swap, and remove the copies before the last one."""
-        self._remove_old()
-        (self.made / "tree").mkdir(parents=True, mode=0o700)
-        listed = list(walk(self.source))
+        remove_old_copies(self.home, self.last)
+        listed, folders = list(walk(self.source)), self._list_folders()
         databases = self._find_databases(listed)
         sides = {path + end for path in databases for end in ("-wal", "-shm", "-journal")}
-        self._make_folders()
+        listed = [(path, status) for path, status in listed if path not in sides]
+        if folders == self.old_folders and self._is_same(listed, databases):
+            self.files = self.old
+            return self._result(databases)
+        (self.made / "tree").mkdir(parents=True, mode=0o700)
+        for folder in folders:
+            os.makedirs(self.made / "tree" / folder, exist_ok=True)
         for path, status in listed:
             if path in databases:
                 self._take_database(path)
-            elif path not in sides:
+            else:
                 self._take(path, status)
-        removed = len(self.old.keys() - self.files.keys())
-        self.changed += removed
-        self._finish_folders()
-        self._swap()
+        self.changed += len(self.old.keys() - self.files.keys())
+        for folder in sorted(folders, reverse=True):  # last: writing into one changes its time
+            shutil.copystat(self.source / folder, self.made / "tree" / folder)
+        good = not self.held and not self.bad
+        after = self._list_folders()  # opening a database touched its folder
+        times = {folder: after.get(folder) for folder in folders} if good else None
+        memo = {"states": self.states, "files": self.files, "folders": times}
+        write_json(self.made / MEMO, memo)
+        swap_in(self.home, self.made, self.files)
+        return self._result(databases)
+
+    def _result(self, databases: set[str]) -> dict[str, Any]:
         return {
             "files": len(self.files),
             "bytes": sum(int(entry.get("size", 0)) for entry in self.files.values()),
@@ -107,19 +122,28 @@ class _Staging:
                 found.add(path)
         return found
 
-    def _make_folders(self) -> None:
-        for folder, names, _ in os.walk(self.source):
-            for name in names:
-                place = Path(folder) / name
-                if not place.is_symlink():
-                    os.makedirs(self.made / "tree" / place.relative_to(self.source), exist_ok=True)
+    def _list_folders(self) -> dict[str, Any]:
+        """Path -> mode and time of each folder, the source itself among them."""
+        found = {}
+        for folder, _, _ in os.walk(self.source):
+            status = os.lstat(folder)
+            found[os.path.relpath(folder, self.source)] = [status.st_mode, status.st_mtime_ns]
+        return found
 
-    def _finish_folders(self) -> None:
-        """Modes and times of folders, last: writing into them would change both."""
-        for folder, _, _ in os.walk(self.source, topdown=False):
-            target = self.made / "tree" / Path(folder).relative_to(self.source)
-            if target.is_dir():
-                shutil.copystat(folder, target)
+    def _is_same(self, listed: list[tuple[str, os.stat_result]], databases: set[str]) -> bool:
+        """Whether nothing changed since the last copy, which is then good for this run too."""
+        for path, status in listed:
+            if stat.S_ISREG(status.st_mode):
+                is_database = path in databases
+                state = database_state(self.source / path) if is_database else plain_state(status)
+                if self.memo.get(path) != {"database": is_database, "state": state}:
+                    return False
+            elif stat.S_ISLNK(status.st_mode):
+                if self.old.get(path) != {"link": os.readlink(self.source / path)}:
+                    return False
+            else:
+                self.skipped.append(path)
+        return len(listed) - len(self.skipped) == len(self.old)
 
     def _keep(self, path: str, database: bool, state: Any) -> bool:
         """Link the last copy when the source has not changed since."""
@@ -181,27 +205,6 @@ class _Staging:
         entry: Entry = make_entry(hash_file(target), os.lstat(target))
         self.changed += self.old.get(path) != entry
         self.files[path], self.states[path] = entry, memo
-
-    def _swap(self) -> None:
-        write_json(self.made / "memo.json", {"states": self.states, "files": self.files})
-        document = {"root": root_hash(self.files), "files": self.files, "time": time.time()}
-        write_manifest(self.made / "manifest.json", document)
-        sync_filesystem(self.made)
-        beside = self.home / ".current.new"
-        beside.unlink(missing_ok=True)
-        os.symlink(self.made.name, beside)
-        os.rename(beside, self.home / "current")
-        sync_folder(self.home)
-
-    def _remove_old(self) -> None:
-        """All but the copy in use and the one before it, which a reader may still have open."""
-        keep = {self.last.name} if self.last else set()
-        others = [one for one in self.home.glob("gen-*") if one.name not in keep]
-        others.sort(key=lambda one: one.stat().st_mtime_ns)
-        for folder in others[:-1] if self.last else others:
-            for inner, _, _ in os.walk(folder):
-                os.chmod(inner, 0o700)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy_owner(source: Path, target: Path) -> None:

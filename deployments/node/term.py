@@ -21,7 +21,7 @@ class Action(Enum):
     START = "start"
     DRAIN = "drain"  # SIGTERM to its main process; it may take its time
     STOP = "stop"  # as systemctl stop: SIGTERM now, and SIGKILL after K even if this guard hangs
-    KILL = "kill"  # SIGKILL to the whole cgroup, now
+    KILL = "kill"  # SIGKILL to the whole cgroup, now, and no restart that waits
 
 
 class Voter:

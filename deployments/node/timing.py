@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timing:
-    """All times of the term protocol, in seconds; the defaults suit a check every 30 s.
+    """All times of the term protocol, in seconds, with their names in the inequalities in brackets.
 
-    Each has its name in the inequalities of `broken_inequalities` in brackets.
+    The defaults come from simulated takeovers and needless stops: a term of 15 s would save 5 s of
+    each takeover but stop a healthy gateway at a network pause of 10 s; one of 12 s or less stops
+    it when its node stands still for 5 s. `margin` is computed, never set.
     """
 
     term: float = 20.0
@@ -20,27 +22,39 @@ class Timing:
     ask: float = 1.0
     """A guard asks both voters once in this time."""
     tick: float = 0.5
-    """[g] A guard looks at its terms, and the fuse at its deadline, once in this time."""
+    """[g] A guard looks at its terms, and the fuse at its deadline, once in this time.
+
+    After a resume from suspend a gateway may poll for this long, the one overlap that is left.
+    """
     kill_budget: float = 5.0
     """[K] From SIGTERM to SIGKILL, when the term leaves that much."""
     guard_watchdog: float = 6.0
-    """[w] systemd kills a guard that has said nothing for this long (WatchdogSec)."""
+    """[w] systemd kills a guard that has said nothing for this long (WatchdogSec).
+
+    More than the longest freeze, since systemd may look before the guard that has just thawed.
+    """
     fuse_lead: float = 1.0
     """The fuse kills this long before the latest term ends."""
     silence: float = 14.0
-    """[H] A holder not heard serving for this long is taken for gone."""
+    """[H] A holder not heard serving for this long is taken for gone.
+
+    Less would gain nothing: the votes lent to it run as long as this, a probe and an ask anyway.
+    """
     probe: float = 3.0
     """[p] Deadline of one observation."""
     gateway_start: float = 6.0
     """[S] From the start of a gateway to its first answer."""
     drain_memory: float = 15.0
-    """A node stays drained while an answer of the last so many seconds said so."""
+    """A node stays drained while an answer of the last so many seconds said so.
+
+    Longer than the 10 s for which T440 wishes it at a time, so that one lost answer ends nothing.
+    """
     longest_freeze: float = 5.0
     """A node may stand still for this long without losing its guard."""
     longest_pause: float = 10.0
     """The network may stand still for this long without a stop of a healthy gateway."""
     drift: float = 0.001
-    """The greatest difference in rate between two of the clocks."""
+    """The greatest difference in rate between two of the clocks: twice what NTP may slew by."""
     check: float = 30.0
     """T440 looks at both nodes once in this time."""
     check_jitter: float = 1.0

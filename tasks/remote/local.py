@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.core.errors import CommandFailed, Unreachable
 from tasks.core.site import Watchdog
-from tasks.remote.ssh import parse_answer
+from tasks.remote.answer import parse_answer
 
 
 def call_local(

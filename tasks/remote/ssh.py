@@ -23,16 +23,15 @@ from tasks.core.errors import (
     AuthFailed,
     CommandFailed,
     HostKeyMismatch,
-    Refused,
     RemoteError,
     Unreachable,
 )
+from tasks.remote.answer import parse_answer
 
 # What goes wrong is raised to whoever called; paramiko would log it as an error of the run as well.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 MAX_OUTPUT_BYTES = 4 << 20
-MAX_MESSAGE_CHARS = 500
 
 
 @dataclass(frozen=True)
@@ -212,30 +211,6 @@ def _how_to_accept(address: Address, what: str) -> str:
         f" ssh-keygen -R '{address.host_key_name}' -f {address.known_hosts} &&"
         f" ssh-keyscan -t ed25519 -p {address.port} {address.host} >> {address.known_hosts}"
     )
-
-
-def parse_answer(name: str, verb: str, status: int, output: bytes) -> dict[str, Any]:
-    """One line of JSON and an exit status -> the answer. Raises Refused or CommandFailed."""
-    try:
-        answer = json.loads(output)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        shown = printable(output.decode(errors="replace"))
-        raise CommandFailed(name, f"{verb}: not an answer (exit {status}): {shown!r}", status)
-    if status == 0:
-        return answer
-    parts = (str(answer.get(part) or "") for part in ("message", "remedy"))
-    message = printable("; ".join(part for part in parts if part))
-    if answer.get("error") == "refused":
-        raise Refused(f"{name}: {message}")
-    raise CommandFailed(name, f"{verb}: {message}", status)
-
-
-def printable(text: str) -> str:
-    """What a node sent, safe to show: no control codes, bounded."""
-    clean = "".join(char if char.isprintable() else " " for char in text[:MAX_MESSAGE_CHARS])
-    return clean.strip()
 
 
 def remaining(deadline: float) -> float:

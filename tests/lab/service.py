@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from types import TracebackType
@@ -32,13 +33,17 @@ class Service:
         self.frozen: list[tuple[float, float]] = []  # what the oracle saw meanwhile is no overlap
         self.excused: list[tuple[float, float]] = []  # nor what a test itself made look like one
         self._watchdog: Watchdog | None = None
+        self._ends = contextlib.ExitStack()  # what is to be ended, the last one first
+        self._ends.callback(self.lab.close)
         try:
             self.lab.start_all()
-            self.internet = Internet(self.lab, folder / "bot.jsonl")
+            self.internet = self._ends.enter_context(Internet(self.lab, folder / "bot.jsonl"))
             self.site = Site(self.lab, **openclaw)
             self.t440, self.pc_a, self.pc_b = self.site.t440, self.site.pc_a, self.site.pc_b
-            self.oracle = Oracle({name: host.group for name, host in self.site.nodes.items()})
-            self.auditor = Auditor(self.site)
+            groups = {name: host.group for name, host in self.site.nodes.items()}
+            self.oracle = self._ends.enter_context(Oracle(groups))
+            self.auditor = self._ends.enter_context(Auditor(self.site))
+            self._ends.callback(self.leave_undecided)
             self.site.skip_the_wait_after_boot()
             self.site.write_first_record()
             self.site.start_guards()
@@ -46,7 +51,7 @@ class Service:
             if every is not None:
                 self.decide(every)
         except BaseException:
-            self.lab.close()
+            self.close()
             raise
 
     # What T440 decides
@@ -153,11 +158,8 @@ class Service:
         return seen
 
     def close(self) -> None:
-        for part in (self.oracle, self.auditor, self._watchdog):
-            if part is not None:
-                part.stop()
-        self.internet.close()
-        self.lab.close()
+        """End it all; safe to repeat."""
+        self._ends.close()
 
     def report(self) -> str:
         """For a test that failed: what every host says."""

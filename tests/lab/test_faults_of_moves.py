@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+from deployments.demo.processes import read_command
 from tests.lab.service import TAKEOVER_SECONDS, Service
 from tests.lab.site import HOME, JOE, put
 
@@ -127,9 +128,5 @@ def remove_doors(joe: Service, name: str, verb: str) -> None:
     kept = [line for line in keys.read_text().splitlines() if f"{JOE} {verb}" not in line]
     put(host, f"{HOME}/.ssh/authorized_keys", "\n".join(kept) + "\n")
     for pid in host.group.pids():
-        try:
-            command = open(f"/proc/{pid}/cmdline").read().replace("\0", " ")
-        except OSError:
-            continue
-        if command.strip().endswith(f"{JOE} {verb}"):
+        if read_command(pid).endswith(f"{JOE} {verb}"):
             os.kill(pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
 from tests.lab.commands import Failed
 from tests.lab.service import Service
@@ -62,15 +63,17 @@ def test_the_gateway_ignores_a_polite_stop(joe: Service) -> None:
 
 def test_an_orphan_holds_the_port_of_the_standby(joe: Service) -> None:
     """Whoever listens there counts as a gateway: it is killed, and Joe never stops."""
-    listen = (
-        f"import socket, time; s = socket.create_server(('127.0.0.1', {PORT})); time.sleep(600)"
-    )
-    with joe.pc_b.popen(("python3", "-c", listen)) as orphan:
-        ended = orphan.wait(10)
-    assert ended != 0
+    listen = f"import socket; s = socket.create_server(('127.0.0.1', {PORT})); input()"
+    begun = joe.oracle.now()
+    joe.auditor.excuse("pc-b", 10)
+    with joe.pc_b.popen(("python3", "-c", listen), stdin=subprocess.PIPE) as orphan:
+        joe.oracle.wait_for("pc-a", "pc-b", seconds=5)
+        listening = joe.oracle.now()
+        orphan.wait(10)
     joe.oracle.wait_for("pc-a", seconds=5)
-    seen = joe.oracle.now()
-    print(f"an orphan on the standby's port was dead {seen:.1f} s into the watch")
+    joe.excused.append((begun, joe.oracle.now()))
+    print(f"the orphan was dead {joe.oracle.now() - listening:.2f} s after it had the port")
+    joe.serves_on(joe.pc_a, 3)
 
 
 def test_the_guard_is_killed(joe: Service) -> None:

@@ -87,7 +87,10 @@ def test_what_both_wrote_survives_failover_and_failback(synced: Pair) -> None:
     assert "memory/2026-01-02.md" not in live
     copies = {one["path"]: one["copy"] for one in report["conflicts"]}
     store = a.config.stores / "memory"
-    assert (store / copies["main/memory/facts.json"]).read_text() == '{"a": "last"}'
+    note = a.workspace / copies["main/memory/facts.json"].partition("/")[2]
+    assert '{"a": "last"}' in note.read_text(), "quoted where the agent can find it"
+    (aside,) = (store / "conflicts").glob("*-facts.json")
+    assert aside.read_text() == '{"a": "last"}'
     copy = a.workspace / copies["main/USER.md"].partition("/")[2]
     assert copy.parent == a.workspace / RECOVERED
     assert copy.read_text() == "# Him, as a knows\n"
@@ -149,6 +152,25 @@ def test_a_folder_in_the_way_of_a_file_is_named_and_the_rest_is_taken(synced: Pa
     report = b.take_in(a)
     assert [one["path"] for one in report["refused"]] == ["main/USER.md"]
     assert len(b.memory()) == len(a.memory()) and not list(b.workspace.rglob(".joe-*"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+def test_what_this_user_may_not_read_or_write_is_named_and_the_rest_is_taken(synced: Pair) -> None:
+    a, b = synced
+    b.take_in(a)
+    a.write("memory/2026-01-01.md", "note of day 1\nmore\n")
+    a.write("memory/closed/note.md", "new\n")
+    a.write("USER.md", "# User\nnew\n")
+    (b.workspace / "memory/2026-01-01.md").chmod(0)
+    (b.workspace / "memory/closed").mkdir(mode=0o500)
+    report = b.take_in(a)
+    names = {one["path"] for one in report["refused"]}
+    assert names == {"main/memory/2026-01-01.md", "main/memory/closed/note.md"}
+    assert b.workspace.joinpath("USER.md").read_text() == "# User\nnew\n"
+    (b.workspace / "memory/2026-01-01.md").chmod(0o600)
+    (b.workspace / "memory/closed").chmod(0o700)
+    assert not b.take_in(a)["refused"]
+    assert b.memory() == a.memory()
 
 
 def test_a_serving_node_and_the_holder_take_in_nothing(synced: Pair) -> None:

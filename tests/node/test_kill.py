@@ -19,7 +19,7 @@ from deployments.node.manifest import verify
 
 from .loopback import REPOSITORY, Node, read_tree
 
-KILLS = int(os.environ.get("DUALJOE_KILLS", "12"))
+KILLS = int(os.environ.get("DUALJOE_KILLS", "9"))
 PULL = {"store": "memory", "peer": "pc-a", "parts": {"main": "memory/main/"}}
 PUBLISH = {"store": "memory", "origin": "pc-a", "epoch": 1, "tier": "memory"}
 APPLY = {"store": "memory", "peer": "pc-a"}

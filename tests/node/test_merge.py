@@ -1,38 +1,12 @@
-"""The merge: one table of rows, and random histories on both sides."""
+"""The merge: one table of rows."""
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from deployments.node.merge import Names, Plan, Side, join_tails, merge
-from deployments.node.validate import find_problem
+from deployments.node.merge_text import join_tails, quote
 
-NAMES = Names("pc-a", "pc-b", "2026-11-24")
-MARK = NAMES.marker
-Tree = dict[str, bytes]
-
-
-def side(tree: Tree) -> Side:
-    return Side(
-        {path: hashlib.sha256(data).hexdigest() for path, data in tree.items()}, tree.__getitem__
-    )
-
-
-def plan_of(base: Tree, theirs: Tree, own: Tree) -> Plan:
-    return merge(
-        side(base), side(theirs), side(own), NAMES, lambda p, d: find_problem(p, d) is not None
-    )
-
-
-def carry_out(plan: Plan, theirs: Tree, own: Tree) -> Tree:
-    """The tree that the plan makes of `own`."""
-    result = {**own, **{path: theirs[path] for path in plan.take}, **plan.write}
-    return {path: data for path, data in result.items() if path not in plan.remove}
-
+from .merging import MARK, Tree, carry_out, plan_of
 
 NOTE, DATA = "main/memory/2026-01-01.md", "main/memory/facts.json"
 COPY = "main/memory/recovered/2026-11-24-2026-01-01.from-pc-a.md"
@@ -102,7 +76,10 @@ ROWS: dict[str, tuple[Tree, Tree, Tree, Tree]] = {
         {DATA: b"[1]"},
         {DATA: b"[1,2]"},
         {DATA: b"[1,3]"},
-        {DATA: b"[1,2]"},
+        {
+            DATA: b"[1,2]",
+            "main/memory/recovered/2026-11-24-facts.from-pc-a.md": quote(DATA, "pc-a", b"[1,3]"),
+        },
     ),
     "deleted there, changed here: own": ({NOTE: b"a\n"}, {}, {NOTE: b"b\n"}, {NOTE: b"b\n"}),
     "changed there, deleted here: theirs": ({NOTE: b"a\n"}, {NOTE: b"b\n"}, {}, {NOTE: b"b\n"}),
@@ -131,7 +108,12 @@ ROWS: dict[str, tuple[Tree, Tree, Tree, Tree]] = {
         {},
         {"main/memory/x/note.md": b"T\n"},
         {"main/memory/x": b"O\n"},
-        {"main/memory/x/note.md": b"T\n"},
+        {
+            "main/memory/x/note.md": b"T\n",
+            "main/memory/recovered/2026-11-24-x.from-pc-a.md": quote(
+                "main/memory/x", "pc-a", b"O\n"
+            ),
+        },
     ),
     "a copy of that name and another content is kept": (
         {NOTE: b"a\n"},
@@ -156,9 +138,24 @@ def test_row(base: Tree, theirs: Tree, own: Tree, result: Tree) -> None:
     assert carry_out(plan_of(base, theirs, result), theirs, result) == result  # again: the same
 
 
-def test_what_is_no_markdown_goes_aside_and_is_named() -> None:
+def test_what_is_no_markdown_is_quoted_in_a_note_and_goes_aside_as_it_was() -> None:
     plan = plan_of({DATA: b"[1]"}, {DATA: b"[2]"}, {DATA: b"[3]"})
-    assert plan.aside == {DATA: b"[3]"} and plan.conflicts == {DATA: ""}
+    copy = plan.conflicts[DATA]
+    assert copy.startswith("main/memory/recovered/") and copy.endswith("-facts.from-pc-a.md")
+    assert plan.write[copy].splitlines()[-3:] == [b"```", b"[3]", b"```"]
+    assert plan.aside == {DATA: b"[3]"}
+
+
+def test_what_is_no_text_goes_aside_only_and_is_named() -> None:
+    path = "main/memory/picture.png"
+    plan = plan_of({path: b"\x89a"}, {path: b"\x89b"}, {path: b"\x89c"})
+    assert plan.aside == {path: b"\x89c"} and plan.conflicts == {path: ""}
+
+
+def test_a_quotation_survives_whatever_fences_are_in_it() -> None:
+    text = b"a\n```\n````\nb"
+    note = quote("main/memory/x.yaml", "pc-a", text)
+    assert note.split(b"`````\n")[1] == text + b"\n"
 
 
 def test_a_joined_note_that_grew_at_the_serving_side_is_joined_without_a_second_marker() -> None:
@@ -175,78 +172,3 @@ def test_a_copy_of_a_very_long_name_fits_a_file_system() -> None:
     plan = plan_of({name: b"a\n"}, {name: b"b\n"}, {name: b"c\n"})
     (copy,) = plan.write
     assert len(copy.rpartition("/")[2].encode()) <= 255
-
-
-LINES = st.sampled_from([b"one\n", b"## Session\n", b"ID: 1\n", b"no newline", b"\xc3\xa9\n"])
-PATHS = st.sampled_from(
-    [
-        "main/MEMORY.md",
-        "main/memory/a.md",
-        "main/memory/a.md/b.md",  # one side's folder is the other side's file
-        "main/memory/b/c.md",
-        "main/memory/b",
-        "main/memory/facts.json",
-        "main/memory/recovered/2026-11-24-a.from-pc-a.md",
-    ]
-)
-EDITS = st.lists(
-    st.tuples(st.sampled_from(["append", "rewrite", "delete"]), PATHS, LINES), max_size=8
-)
-
-
-def edit(tree: Tree, edits: list[tuple[str, str, bytes]], who: bytes) -> Tree:
-    """A history of edits; what one side writes is never what the other writes."""
-    result = dict(tree)
-    for number, (kind, path, line) in enumerate(edits):
-        line = line if line == b"no newline" else line[:-1] + who + b"%d\n" % number
-        if kind == "delete":
-            result.pop(path, None)
-            continue
-        for other in [one for one in result if one.startswith(path + "/")]:
-            del result[other]
-        for other in [one for one in result if path.startswith(one + "/")]:
-            del result[other]
-        if path.endswith(".json"):
-            result[path] = b'"%s%d"' % (who, number)
-        else:
-            result[path] = (result.get(path, b"") if kind == "append" else b"") + line
-    return result
-
-
-@settings(max_examples=400, deadline=None)
-@given(EDITS, EDITS, EDITS)
-def test_nothing_that_a_node_wrote_last_is_lost_and_twice_is_once(
-    first: list[tuple[str, str, bytes]],
-    at_theirs: list[tuple[str, str, bytes]],
-    at_own: list[tuple[str, str, bytes]],
-) -> None:
-    base = edit({}, first, b" base ")
-    theirs, own = edit(base, at_theirs, b" theirs "), edit(base, at_own, b" own ")
-    plan = plan_of(base, theirs, own)
-    result = carry_out(plan, theirs, own)
-    for path, data in theirs.items():
-        assert result[path].startswith(data) or path in plan.kept_own
-    whole = [*result.values(), *plan.aside.values()]
-    for path, data in own.items():
-        if data != base.get(path):
-            inside = any(data in one for one in whole)
-            assert inside or _is_in_tail(base.get(path, b""), data, result.get(path, b""))
-    assert not [one for one in result for above in result if one.startswith(above + "/")]
-    for again in (plan_of(base, theirs, result), plan_of(theirs, theirs, result)):
-        assert carry_out(again, theirs, result) == result
-
-
-def _is_in_tail(base: bytes, own: bytes, result: bytes) -> bool:
-    return own.startswith(base) and result.endswith(MARK + own[len(base) :])
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(LINES), st.lists(LINES), st.lists(LINES))
-def test_joined_notes_hold_both_tails_whole_and_in_order(
-    first: list[bytes], at_theirs: list[bytes], at_own: list[bytes]
-) -> None:
-    base = b"".join(first)
-    theirs, own = base + b"".join(at_theirs), base + b"".join(at_own)
-    joined = join_tails(base, theirs, own, MARK)
-    assert joined is not None and joined.startswith(theirs) and own[len(base) :] in joined
-    assert join_tails(base, theirs, joined, MARK) == joined

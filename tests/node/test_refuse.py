@@ -129,6 +129,12 @@ def test_a_ruin_that_was_refused_before_is_held_and_blocks_nothing() -> None:
     assert not verdict.reasons and verdict.held == {path: "empty"}
 
 
+def test_many_ruins_stay_refused_however_often_they_are_seen() -> None:
+    bad = {f"main/memory/{number:02}.md": "not UTF-8" for number in range(6)}
+    verdict = judge_plain(BASE, BASE, MEMORY, bad=bad, known_bad=set(bad))
+    assert "6 of 22 files are ruined" in verdict.reasons[0]
+
+
 def test_a_held_file_counts_with_its_good_size() -> None:
     new = {**BASE, **one("main/MEMORY.md", 0)}
     bad = {"main/MEMORY.md": "empty"}

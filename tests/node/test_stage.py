@@ -84,6 +84,17 @@ def test_an_unchanged_file_is_not_copied_again(t440: Node, source: Path) -> None
     assert (first / "tree/mode").read_text() == "x"  # a reader of the last copy still has it
 
 
+def test_an_unchanged_source_is_not_copied_at_all(t440: Node, source: Path) -> None:
+    t440.call("store stage", source="oc-core")
+    first = staged(t440).resolve()
+    result = t440.call("store stage", source="oc-core")
+    assert (staged(t440).resolve(), result["changed"], result["files"]) == (first, 0, 5)
+    assert result["skipped"] == ["fifo"]
+    (source / "empty/new").mkdir()
+    t440.call("store stage", source="oc-core")
+    assert (staged(t440) / "tree/empty/new").is_dir()
+
+
 def test_a_missing_or_empty_source_is_refused(t440: Node, source: Path) -> None:
     t440.call("store stage", source="oc-core")
     good = read_tree(staged(t440))

@@ -63,6 +63,24 @@ CAUGHT = {
         "the holder is cut from T440, then from the other node, just before a move",
     ): "I1",
     (
+        "a lost record is not waited for",
+        "a node serves alone, the others come back, and then it is cut from both",
+    ): "I1",
+    ("the gateway unit asks for no permit", "a gateway is started by hand on the standby"): "I1",
+    (
+        "terms outlive their epoch",
+        "two moves within a term, while the nodes are cut from each other",
+    ): "I1",
+    (
+        "the own vote is back at the same epoch",
+        "a node is granted a vote 8 s late, and says meanwhile that it is stopped",
+    ): "I1",
+    (
+        "the unknown vote is back when the other is stopped",
+        "a grant is on its way for 8 s while its voter reboots",
+    ): "I1",
+    ("answers to another boot are taken", "an ask of before a reboot is answered after it"): "I1",
+    (
         "a node serves alone until a higher record",
         "a node serves alone, the others come back, and then it is cut from both",
     ): "I1",

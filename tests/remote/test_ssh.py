@@ -16,6 +16,7 @@ import pytest
 from tasks.core.errors import AuthFailed, CommandFailed, HostKeyMismatch, Refused, Unreachable
 from tasks.core.state import Health
 from tasks.remote import ssh
+from tasks.remote.answer import parse_answer
 from tasks.remote.http import Page, get, parse_healthz, probe_healthz
 from tasks.remote.nodes import address_of
 from tests.site_machines import Ground, ground
@@ -175,7 +176,7 @@ def test_a_refusal_of_the_node_is_a_refusal_here(pc_a: ssh.Connection) -> None:
 )
 def test_what_is_no_answer_is_a_failure_that_is_safe_to_print(status: int, output: bytes) -> None:
     with pytest.raises(CommandFailed) as caught:
-        ssh.parse_answer("pc-a", "observe", status, output)
+        parse_answer("pc-a", "observe", status, output)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 700
 

@@ -75,6 +75,8 @@ def _random_fault(chance: random.Random, now: float) -> list[Fault]:
         (3, [Fault(now, "crash_t440_after", (step, short)), Fault(now, "switchover", (node,))]),
         (2, [Fault(now, "record_older", (step, flip))]),
         (2, [Fault(now, "record_lost", (flip,))]),
+        (2, [Fault(now, "move", (node,)), Fault(now + lag, "kill_flow")]),
+        (2, [Fault(now, "node_restored", (node, step, short))]),
         (1, [Fault(now, "promote", (node, False))]),
     )
     kinds += ((3, _cuts_around_a_move(chance, now)), (1, _serving_alone(chance, now)))

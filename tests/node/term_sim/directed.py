@@ -144,6 +144,37 @@ DIRECTED: dict[str, Directed] = {
         automatic=True,
         served_by=140.0,
     ),
+    "two moves within a term, while the nodes are cut from each other": Directed(
+        (
+            *(between(A, B, 30.0), Fault(60.0, "move", (B,)), Fault(61.0, "kill_flow")),
+            *(Fault(63.0, "sick_gateway", (B, LONG)), Fault(65.0, "move", (A,))),
+        ),
+        served_by=90.0,
+    ),
+    "a node is granted a vote 8 s late, and says meanwhile that it is stopped": Directed(
+        (
+            *(between(T, B, 59.0), Fault(50.0, "slow", (A, B, 8.0, LONG))),
+            *(Fault(60.0, "move", (B,)), Fault(61.0, "kill_flow"), Fault(71.0, "move", (A,))),
+        ),
+        served_by=100.0,
+    ),
+    "a grant is on its way for 8 s while its voter reboots": Directed(
+        (
+            *(between(T, B, 59.0), Fault(50.0, "slow", (A, B, 8.0, 20.4))),
+            *(Fault(60.0, "move", (B,)), Fault(61.0, "kill_flow")),
+            Fault(70.5, "power_cut", (A, 1.5)),
+            *(Fault(71.0, "move", (A,)), Fault(73.2, "cut", (A, B, LONG, False))),
+        ),
+        served_by=110.0,
+    ),
+    "an ask of before a reboot is answered after it": Directed(
+        (
+            *(between(A, B, 30.0), Fault(50.0, "slow", (A, T, 10.0, 10.0))),
+            *(Fault(58.0, "power_cut", (A, 1.0)), between(T, A, 85.0)),
+            Fault(86.0, "move", (B,)),
+        ),
+        served_by=125.0,
+    ),
     "a move, and a move back before the first is done": Directed(
         (Fault(60.0, "move", (B,)), Fault(60.6, "move", (A,)), Fault(62.0, "move", (A,))),
         served_by=90.0,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from deployments.node.messages import Record, State
 
 if TYPE_CHECKING:
+    from .host import Host
     from .node import Node
     from .world import World
 
@@ -119,6 +120,11 @@ def switchover(world: World, target: str) -> None:
         world.t440.begin_move(target, drain=True, disk=True)
 
 
+def kill_flow(world: World) -> None:
+    """The process of the move dies, or Prefect with it; T440's voter goes on."""
+    world.t440.move = None
+
+
 def crash_t440_after(world: World, step: int, seconds: float) -> None:
     """T440 loses its power right after this numbered step of its next move."""
     world.t440.crash_after, world.t440.crash_seconds = step, seconds
@@ -134,8 +140,28 @@ def record_older(world: World, epochs: int, reboot: bool) -> None:
 
 def record_lost(world: World, reboot: bool) -> None:
     """T440's record is gone: no vote is lent until both nodes have asked."""
+    if _is_last_record(world, world.t440):
+        return
     state = world.t440.state._replace(record=None, missing=frozenset(NODES), heard={})
     _replace_state(world, state, reboot)
+
+
+def node_restored(world: World, name: str, epochs: int, seconds: float) -> None:
+    """A node is off, and comes back with a record so many epochs older, or with none."""
+    power_cut(world, name, seconds)
+    node = world.nodes[name]
+    record = node.state.record
+    if record is not None:
+        epoch = record.epoch - epochs
+        if epoch > 0 or not _is_last_record(world, node):
+            older = record._replace(epoch=epoch, holder=name) if epoch > 0 else None
+            node.state = node.state._replace(record=older)
+
+
+def _is_last_record(world: World, host: Host) -> bool:
+    """With no record on any machine nobody serves until a person makes a first one again."""
+    others = (other for other in world.hosts.values() if other is not host)
+    return all(other.state.record is None for other in others)
 
 
 def promote(world: World, name: str, alone: bool) -> None:
@@ -180,7 +206,7 @@ def _is_alone(world: World) -> bool:
 ALL: tuple[Callable[..., None], ...] = (
     *(cut, isolate, slow, power_cut, pause, hang_guard, kill_guard, hang_fuse, crash_gateway),
     *(sick_gateway, start_by_hand, move, switchover, crash_t440_after, record_older, record_lost),
-    promote,
+    *(promote, node_restored, kill_flow),
 )
 FAULTS = {act.__name__: act for act in ALL}
 

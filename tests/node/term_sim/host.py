@@ -93,8 +93,6 @@ class Host:
         self.origin = self.world.random.uniform(1.0, 60.0)
         vote = self.voter.boot_vote(self.clock())
         self.state = State(record=self.state.record, vote=vote)
-        if self.state.record is None:
-            self.state = self.state._replace(missing=frozenset(self.world.nodes))
         self.world.oracle.count_candidates()
         self.begin()
 

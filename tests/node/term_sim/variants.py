@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from deployments.node.messages import FREE, Answer, Ask, State, Vote
+from collections.abc import Callable
+
+from deployments.node.messages import FREE, UNKNOWN, Answer, Ask, State, Vote
 from deployments.node.term import Action, Holder, Voter
 from deployments.node.timing import Timing
 
@@ -45,6 +47,50 @@ class FreedByT440(Holder):
 
     def _gives_back(self, answer: Answer, state: State) -> bool:
         return super()._gives_back(answer, state) or answer.granted
+
+
+class LostRecordNotWaitedFor(Voter):
+    """Takes a lost record over from the first node that asks."""
+
+    def answer(self, ask: Ask, state: State, now: float, serving: bool) -> tuple[State, Answer]:
+        return super().answer(ask, state._replace(missing=frozenset()), now, serving)
+
+
+class NoPermit(Node):
+    """The gateway unit has no ExecCondition=."""
+
+    def may_not_start(self, permit: Callable[..., str], now: float, timing: Timing) -> bool:
+        return False
+
+
+class TermsOverEpochs(Holder):
+    """Keeps its terms when the record changes."""
+
+    def _follow(self, state: State) -> None:
+        self._record = state.record
+
+
+class BackAtSameEpoch(Holder):
+    """Takes its vote back when the borrower says that it is stopped, at whatever epoch."""
+
+    def _gives_back(self, answer: Answer, state: State) -> bool:
+        stopped = answer.sender == self.other == state.vote.to and not answer.serving
+        return stopped or super()._gives_back(answer, state)
+
+
+class BackAfterBoot(Holder):
+    """After a boot, takes "stopped" for a sign that the vote of before is over."""
+
+    def _gives_back(self, answer: Answer, state: State) -> bool:
+        stopped = answer.sender == self.other and not answer.serving
+        return (stopped and state.vote.to == UNKNOWN) or super()._gives_back(answer, state)
+
+
+class OtherBoots(Holder):
+    """Takes answers to an earlier boot of its node."""
+
+    def _is_stale(self, answer: Answer) -> bool:
+        return answer.t < self.started
 
 
 class AloneUntilHigherRecord(Holder):
@@ -141,6 +187,12 @@ VARIANTS = {
     "a vote comes back from a node that still serves": Variant(voter=BackWhileServing),
     "a node lends its vote while it serves": Variant(voter=LendsWhileServing),
     "T440's grant frees the own vote": Variant(holder=FreedByT440),
+    "a lost record is not waited for": Variant(voter=LostRecordNotWaitedFor),
+    "the gateway unit asks for no permit": Variant(node=NoPermit),
+    "terms outlive their epoch": Variant(holder=TermsOverEpochs),
+    "the own vote is back at the same epoch": Variant(holder=BackAtSameEpoch),
+    "the unknown vote is back when the other is stopped": Variant(holder=BackAfterBoot),
+    "answers to another boot are taken": Variant(holder=OtherBoots),
     "a node serves alone until a higher record": Variant(holder=AloneUntilHigherRecord),
     "a vote is lent for no longer than a term": Variant(timing=Timing(clock_slack=0.0)),
     "a margin of 5 s": Variant(timing=ShortMargin()),

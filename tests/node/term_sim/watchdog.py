@@ -41,6 +41,8 @@ class Watchdog(Host):
         self._check_no = 0
 
     def begin(self) -> None:
+        if self.state.record is None:
+            self.state = self.state._replace(missing=frozenset(self.world.nodes))
         self.move = None
         self._checking = self._quiet_told = False
         self._unwell_since = self._well_since = None
@@ -163,7 +165,7 @@ class Watchdog(Host):
         if self._crashes(before, move.step):
             return
         for effect in effects:
-            self._do(effect)
+            self._carry_out(effect)
         if move.finished is None:
             self.after(0.5, self._advance, move)
             return
@@ -197,7 +199,7 @@ class Watchdog(Host):
             synced=self._synced,
         )
 
-    def _do(self, effect: m.Effect) -> None:
+    def _carry_out(self, effect: m.Effect) -> None:
         if isinstance(effect, m.RenewDrain):
             self.drained_at = self.world.now
             self.write(self.state._replace(drain=Drain(*effect)))
