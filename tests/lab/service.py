@@ -15,7 +15,7 @@ from tests.lab.internet import Internet
 from tests.lab.lab import Lab
 from tests.lab.oracle import LONGEST_GAP_SECONDS, Oracle, Seen
 from tests.lab.site import BINDS, NODES, UNIT, Site
-from tests.lab.watchdog import Watchdog
+from tests.lab.watchdog import WATCH_SECONDS, Watchdog
 
 START_SECONDS = 60.0
 # A node lost: the other one serves so soon, by the project's own promise.
@@ -25,10 +25,11 @@ TAKEOVER_SECONDS = 45.0
 class Service:
     """pc-a serves at epoch 1, pc-b stands by, T440's decisions are on.
 
-    `every`: T440 decides each so many seconds instead of at once after a silence; None: never.
+    `openclaw` are the stand-in's settings. `said` is what was measured, for the report.
     """
 
-    def __init__(self, folder: Path, every: float | None = 0.0, **openclaw: Any) -> None:
+    def __init__(self, folder: Path, **openclaw: Any) -> None:
+        self.said: list[str] = []
         self.lab = Lab(binds=BINDS)
         self.frozen: list[tuple[float, float]] = []  # what the oracle saw meanwhile is no overlap
         self.excused: list[tuple[float, float]] = []  # nor what a test itself made look like one
@@ -48,19 +49,21 @@ class Service:
             self.site.write_first_record()
             self.site.start_guards()
             self.wait_until_live(self.pc_a, START_SECONDS)
-            if every is not None:
-                self.decide(every)
+            self.decide()
         except BaseException:
             self.close()
             raise
 
+    def say(self, sentence: str) -> None:
+        """Keep one line for the test's report."""
+        self.said.append(sentence)
+
     # What T440 decides
 
-    def decide(self, every: float = 0.0, **settings: float) -> Watchdog:
-        """Have T440 decide, from now on and by these settings."""
+    def decide(self, every: float = 0.0, watch: float = WATCH_SECONDS) -> None:
+        """Have T440 decide from now on: at once after a silence, or only each `every` seconds."""
         self.leave_undecided()
-        self._watchdog = Watchdog(self.site, every, **settings)
-        return self._watchdog
+        self._watchdog = Watchdog(self.site, every, watch, self.say)
 
     def leave_undecided(self) -> None:
         """Nobody decides any more."""
@@ -142,13 +145,13 @@ class Service:
         self.leave_undecided()
         broken = self.auditor.stop()
         seen = self.oracle.stop()
-        print(f"{seen}; {self.auditor.looks} audits; epochs {self.epochs()}")
+        self.say(f"{seen}; {self.auditor.looks} audits; epochs {self.epochs()}")
         apart = (*self.frozen, *self.excused)
         both = [at for at in seen.both if not any(a <= at < b for a, b in apart)]
         thawed = [
             at for at in both if any(b <= at <= b + AFTER_THAW_SECONDS for _, b in self.frozen)
         ]
-        print(f"samples with two Joes: {len(both)}, of them {len(thawed)} right after a thaw")
+        self.say(f"samples with two Joes: {len(both)}, of them {len(thawed)} right after a thaw")
         late = f"samples were late, nothing is proven: (at, gap, work) {seen.late}"
         assert seen.longest_gap <= LONGEST_GAP_SECONDS, late
         assert both == thawed, f"I1: two Joes at {both}"
