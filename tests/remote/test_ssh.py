@@ -199,6 +199,7 @@ def test_healthz_through_the_channel_tells_closed_hung_and_foreign_apart(
     place: Ground, pc_a: ssh.Connection
 ) -> None:
     port = place.site.nodes["pc-a"].gateway_port
+    place.drain("pc-a")
     assert probe_healthz(pc_a, port, 2) is Health.REFUSED
     place.start("pc-a")
     assert get(pc_a, port, "/healthz", 2).status == 200
@@ -210,5 +211,5 @@ def test_healthz_through_the_channel_tells_closed_hung_and_foreign_apart(
     place.await_health("pc-a", Health.TIMEOUT)
     assert time.monotonic() - begun < 10
     place.fault("pc-a", "hang", on=False)
-    place.call("pc-a", "gateway kill")
+    place.drain("pc-a")
     assert probe_healthz(pc_a, port, 2) is Health.REFUSED
