@@ -13,9 +13,10 @@ from tests.lab.audit import AFTER_THAW_SECONDS, Auditor
 from tests.lab.hosts import Host
 from tests.lab.internet import Internet
 from tests.lab.lab import Lab
-from tests.lab.oracle import LONGEST_GAP_SECONDS, Oracle, Seen
+from tests.lab.oracle import Oracle
 from tests.lab.site import BINDS, NODES, UNIT, Site
 from tests.lab.watchdog import WATCH_SECONDS, Watchdog
+from tests.lab.watcher import LONGEST_GAP_SECONDS, Seen
 
 START_SECONDS = 60.0
 # A node lost: the other one serves so soon, by the project's own promise.
