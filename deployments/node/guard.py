@@ -27,6 +27,8 @@ from .term import Action, Holder
 from .term_file import TermFile
 from .wire import ask_line, parse_answer
 
+ALONE_REMINDER_SECONDS = 3600.0
+
 
 class Guard:
     """One guard process: a Holder, its two links, and what it knows of the gateway."""
@@ -191,7 +193,7 @@ def _loop(guard: Guard) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    notifier, is_ready, last_told = Notifier(), False, ""
+    notifier, is_ready, last_told, alone_at = Notifier(), False, "", 0.0
     tick = guard.times.tick
     turn_at = time.monotonic()
     while not guard.ending:
@@ -203,6 +205,9 @@ def _loop(guard: Guard) -> int:
             _log(told)
             notifier.say(f"STATUS={told}")
             last_told = told
+        if guard.report.content.get("sole") and boottime() >= alone_at:
+            _log("this node serves ALONE by a person's word, without the votes of the others")
+            alone_at = boottime() + ALONE_REMINDER_SECONDS
         turn_at = max(turn_at + tick, time.monotonic())  # late turns are not made up for
         time.sleep(max(0.0, turn_at - time.monotonic()))
     guard.close()
