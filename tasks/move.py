@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 
 from prefect.logging import get_run_logger
 
@@ -103,7 +104,8 @@ class Drive:
                 except DualJoeError as error:  # the state machine sees whether it stopped
                     get_run_logger().warning("%s", error)
             case FinalSync():
-                self.syncing = self.pool.submit(self.sync)
+                # in this run's context, so that Prefect shows its tasks below it
+                self.syncing = self.pool.submit(copy_context().run, self.sync)
             case WriteRecord(decided_on, holder):
                 self.write(decided_on, holder)
             case Finish():

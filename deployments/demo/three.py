@@ -6,7 +6,7 @@ import getpass
 import json
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ class ThreeMachines:
 
     A crashed earlier demo in `root` is swept first; `swept` says what was found. `times` are those
     of the term protocol where they are not the default, other fields of node.json are in `fields`.
+    `services` are what a node keeps running; without them nothing serves.
     Other keywords are fields of the stand-in's Settings (start_seconds, write_seconds, ...).
     Raises RuntimeError when another demo runs in `root`, or `root` holds what no demo made.
     """
@@ -40,9 +41,11 @@ class ThreeMachines:
         telegram_url: str = "",
         times: Mapping[str, float] | None = None,
         fields: Mapping[str, Any] | None = None,
+        services: Sequence[str] = ("guard", "fuse"),
         **openclaw: Any,
     ) -> None:
         self.fields = {**(fields or {}), "times": dict(times or {})}
+        self.services = services
         self.root = root.resolve()
         self.root.mkdir(parents=True, exist_ok=True)
         self._lock = lock_root(self.root)
@@ -71,7 +74,7 @@ class ThreeMachines:
         for node, machine in self.nodes.items():
             settings = {"node": node, "ledger": str(self.ledger), **openclaw}
             install(machine.home, machine.gateway_port, telegram_url, **settings)
-            for service in ("guard", "fuse"):
+            for service in self.services:
                 machine.services[service] = (PYTHON, "-IS", str(self.joe(node)), service)
         for name in self.machines:
             document = json.dumps(self.node_document(name), indent=2)

@@ -20,11 +20,14 @@ from .healthz import Probe, Wellness
 from .kept import load_state, save_state, terms_locked, write_term_file
 from .link import Link
 from .messages import Answer, State
+from .record import parse_record
 from .sdnotify import Notifier
 from .supervise import ProcessSupervisor, SystemdSupervisor
 from .term import Action, Holder
 from .term_file import TermFile
-from .wire import read_answer, write_ask
+from .wire import ask_line, parse_answer
+
+ALONE_REMINDER_SECONDS = 3600.0
 
 
 class Guard:
@@ -85,7 +88,9 @@ class Guard:
         for link in self.links.values():
             for line in link.read(now):
                 try:
-                    answer = read_answer(line, self.config.nodes)
+                    answer = parse_answer(line.decode())
+                    if answer.record is not None:
+                        parse_record(answer.record._asdict(), self.config.nodes)
                 except ValueError as error:
                     link.trouble = str(error)[:200]
                     self.report.granted[link.name] = False
@@ -107,7 +112,7 @@ class Guard:
             line = b""
             if now >= self._last_ask + self.times.ask - self.times.tick / 2:
                 state, ask = self.holder.ask(now, state, running)
-                line = write_ask(ask)
+                line = ask_line(ask).encode() + b"\n"
             save_state(self.config, old, state)
             self._write_term_file(now)
             if line:
@@ -188,7 +193,7 @@ def _loop(guard: Guard) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    notifier, is_ready, last_told = Notifier(), False, ""
+    notifier, is_ready, last_told, alone_at = Notifier(), False, "", 0.0
     tick = guard.times.tick
     turn_at = time.monotonic()
     while not guard.ending:
@@ -200,6 +205,9 @@ def _loop(guard: Guard) -> int:
             _log(told)
             notifier.say(f"STATUS={told}")
             last_told = told
+        if guard.report.content.get("sole") and boottime() >= alone_at:
+            _log("this node serves ALONE by a person's word, without the votes of the others")
+            alone_at = boottime() + ALONE_REMINDER_SECONDS
         turn_at = max(turn_at + tick, time.monotonic())  # late turns are not made up for
         time.sleep(max(0.0, turn_at - time.monotonic()))
     guard.close()

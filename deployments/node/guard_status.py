@@ -60,6 +60,7 @@ class Report:
             "drained": file.drained,
             "sole": record is not None and state.sole == record.epoch,
             "lent": lent(state, now),
+            "heard": heard(state, now),
             "terms": {name: _left(until, now) for name, until in holder.terms.items()},
             "links": {
                 link.name: {
@@ -102,6 +103,19 @@ def lent(state: State | None, now: float) -> dict[str, Any] | None:
         return None
     vote = state.vote
     return {"to": vote.to, "epoch": vote.epoch, "left": _left(vote.until, now)}
+
+
+def heard(state: State | None, now: float) -> dict[str, Any]:
+    """Node -> {asked_s, serving_s, epoch, peer_heard_s} from the last ask of each node."""
+    return {
+        name: {
+            "asked_s": round(now - one.at, 2),
+            "serving_s": None if one.serving_at is None else round(now - one.serving_at, 2),
+            "epoch": one.record.epoch if one.record else None,
+            "peer_heard_s": one.peer_heard_s,
+        }
+        for name, one in (state.heard if state else {}).items()
+    }
 
 
 def write_report(config: NodeConfig, report: Report) -> None:

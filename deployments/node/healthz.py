@@ -95,7 +95,9 @@ def is_live(response: bytes) -> bool:
         document = json.loads(body)
     except ValueError:
         return False
-    return isinstance(document, dict) and document.get("status") == "live"
+    if not isinstance(document, dict):
+        return False
+    return document.get("ok") is True and document.get("status") == "live"
 
 
 class Wellness:

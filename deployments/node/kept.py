@@ -18,10 +18,9 @@ from .config import NodeConfig
 from .durable import locked, replace_file
 from .errors import Failed
 from .messages import Drain, Heard, Record, State, Vote
-from .record import load_record, record_lock, store_record
+from .record import load_record, parse_record, record_lock, store_record
 from .term import Voter
 from .term_file import TermFile
-from .wire import parse_record
 
 LOCK_SECONDS = 2.0
 """Whoever holds the lock writes two small files; one who holds it for longer stands still."""

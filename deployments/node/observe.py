@@ -9,9 +9,8 @@ from .clock import boottime
 from .config import NodeConfig
 from .errors import NodeError
 from .gateway import gateway_pids, is_open, is_serving
-from .guard_status import lent, read_status
+from .guard_status import heard, lent, read_status
 from .kept import load_state, terms_locked
-from .messages import State
 from .permit import why_not
 
 
@@ -52,19 +51,6 @@ def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         "guard": read_status(config),
         "lent": lent(state, boottime()),
         "heard": heard(state, boottime()),
-    }
-
-
-def heard(state: State | None, now: float) -> dict[str, Any]:
-    """Node -> {asked_s, serving_s, epoch, peer_heard_s} from the last ask of each node."""
-    return {
-        name: {
-            "asked_s": round(now - one.at, 2),
-            "serving_s": None if one.serving_at is None else round(now - one.serving_at, 2),
-            "epoch": one.record.epoch if one.record else None,
-            "peer_heard_s": one.peer_heard_s,
-        }
-        for name, one in (state.heard if state else {}).items()
     }
 
 

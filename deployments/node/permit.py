@@ -9,7 +9,7 @@ from .config import NodeConfig
 from .durable import locked
 from .errors import Failed, Refused
 from .kept import load_state, load_term_file, terms_locked
-from .mark import Mark, make_mark
+from .mark import Mark, load_mark, make_mark
 from .term_file import why_no_start
 
 
@@ -38,6 +38,8 @@ def begin_start(config: NodeConfig) -> Mark:
     try:
         with locked(config.run / "gateway.lock", 0.0), terms_locked(config):
             reason = _why_not(config)
+            if not reason and config.supervisor == "process" and load_mark(config) is not None:
+                reason = "a gateway runs here, or is not proven to be stopped"
             if not reason:
                 return make_mark(config)
     except Failed as error:

@@ -12,7 +12,26 @@ from .durable import locked, write_json
 from .errors import BadInput, Failed, Refused
 from .messages import Record as Record
 from .messages import next_record, trust_heard
-from .wire import parse_record
+
+MAX_EPOCH = 10**12
+"""A promotion a second for thirty thousand years: what is above it is no epoch but a fault."""
+
+
+def parse_record(raw: Any, nodes: tuple[str, ...] = ()) -> Record:
+    """{epoch, holder} -> Record; the holder is one of `nodes` where they are known.
+
+    Raises ValueError when it is not one.
+    """
+    if not isinstance(raw, dict) or set(raw) != {"epoch", "holder"}:
+        raise ValueError("a record is an object of epoch and holder")
+    epoch, holder = raw["epoch"], raw["holder"]
+    if isinstance(epoch, bool) or not isinstance(epoch, int) or not 1 <= epoch <= MAX_EPOCH:
+        raise ValueError(f"epoch {epoch!r} is not a whole number from 1 to {MAX_EPOCH}")
+    if not isinstance(holder, str) or not holder:
+        raise ValueError(f"holder {holder!r} is not a name")
+    if nodes and holder not in nodes:
+        raise ValueError(f"holder {holder!r} is none of the nodes {', '.join(nodes)}")
+    return Record(epoch, holder)
 
 
 def record_file(config: NodeConfig) -> Path:

@@ -16,33 +16,36 @@ from .config import NodeConfig
 from .errors import BadInput, NodeError
 from .gateway import is_serving
 from .kept import load_state, save_state, terms_locked
-from .messages import Ask, Drain
+from .messages import Answer, Ask, Drain
 from .params import name, seconds
+from .record import parse_record
 from .term import Voter
-from .wire import MAX_LINE, parse_record, read_ask, write_answer, write_refusal
+from .wire import MAX_LINE, answer_line, parse_ask, refusal_line
 
 IDLE_SECONDS = 60.0
 """An asker is silent for so long only when it is gone; its connection may not have noticed."""
 LONGEST_DRAIN_SECONDS = 60.0
 
 
-def answer_line(config: NodeConfig, line: bytes, asker: str = "") -> bytes:
+def answer_question(config: NodeConfig, line: bytes, asker: str = "") -> bytes:
     """One question -> the line to send. `asker`: the one node that this connection belongs to.
 
     Raises ValueError for a line that is no question of that node; nothing was changed then.
     """
-    ask = read_ask(line, config.nodes)
+    ask = parse_ask(line.decode())
+    if ask.record is not None:
+        parse_record(ask.record._asdict(), config.nodes)
     if ask.sender not in config.nodes or ask.sender == config.name:
         raise ValueError(f"{ask.sender!r} is not a node that may ask {config.name}")
     if asker and ask.sender != asker:
         raise ValueError(f"{ask.sender!r} asks through the door of {asker}")
     try:
-        return _answer(config, ask)
+        return answer_line(_answer(config, ask)).encode() + b"\n"
     except (NodeError, OSError) as error:
-        return write_refusal(f"{config.name}: {getattr(error, 'message', error)}")
+        return refusal_line(f"{config.name}: {error}").encode() + b"\n"
 
 
-def _answer(config: NodeConfig, ask: Ask) -> bytes:
+def _answer(config: NodeConfig, ask: Ask) -> Answer:
     voter = Voter(config.name, config.times)
     with terms_locked(config):
         old, _ = load_state(config)
@@ -50,7 +53,7 @@ def _answer(config: NodeConfig, ask: Ask) -> bytes:
         # that this look did not see will find what is written here.
         state, told = voter.answer(ask, old, boottime(), is_serving(config))
         save_state(config, old, state)
-    return write_answer(told)
+    return told
 
 
 def serve(config: NodeConfig, asker: str = "") -> int:
@@ -64,7 +67,7 @@ def serve(config: NodeConfig, asker: str = "") -> int:
         try:
             if len(pending) > MAX_LINE:
                 raise ValueError("a line without end")
-            told = b"".join(answer_line(config, line, asker) for line in lines)
+            told = b"".join(answer_question(config, line, asker) for line in lines)
         except ValueError as error:
             print(f"joe answer: {error}", file=sys.stderr)
             return 2

@@ -1,138 +1,117 @@
-"""Asks and answers as the one line of JSON each that goes through ssh, and what a line may hold."""
+"""Asks and answers as the machines send them: one JSON object a line, every field checked."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .messages import Answer, Ask, Record
 
 VERSION = 1
-MAX_LINE = 4096
-MAX_EPOCH = 10**12
-"""A promotion a second for thirty thousand years: what is above it is no epoch but a fault."""
+MAX_LINE = 1000
+"""Characters; an ask has about 200. A longer line is not read as JSON at all."""
 
 
-def parse_record(raw: Any, nodes: tuple[str, ...] = ()) -> Record:
-    """{epoch, holder} -> Record; the holder is one of `nodes` where they are known.
-
-    Raises ValueError when it is not one.
-    """
-    if not isinstance(raw, dict) or set(raw) != {"epoch", "holder"}:
-        raise ValueError("a record is an object of epoch and holder")
-    epoch, holder = raw["epoch"], raw["holder"]
-    if isinstance(epoch, bool) or not isinstance(epoch, int) or not 1 <= epoch <= MAX_EPOCH:
-        raise ValueError(f"epoch {epoch!r} is not a whole number from 1 to {MAX_EPOCH}")
-    if not isinstance(holder, str) or not holder:
-        raise ValueError(f"holder {holder!r} is not a name")
-    if nodes and holder not in nodes:
-        raise ValueError(f"holder {holder!r} is none of the nodes {', '.join(nodes)}")
-    return Record(epoch, holder)
+def ask_line(ask: Ask) -> str:
+    """One ask -> its line, without the newline."""
+    return _line(ask.sender, ask._asdict(), ask.record)
 
 
-def write_ask(ask: Ask) -> bytes:
-    """{v, from, boot_id, t, epoch, holder, want, serving, heard_s, sole}, one line."""
-    return _line(
-        {
-            **_head(ask.sender, ask.boot_id, ask.t, ask.record),
-            "want": ask.want,
-            "serving": ask.serving,
-            "heard_s": ask.heard_s,
-            "sole": ask.sole,
-        }
-    )
+def answer_line(answer: Answer) -> str:
+    """One answer -> its line, without the newline."""
+    return _line(answer.sender, answer._asdict(), answer.record)
 
 
-def read_ask(line: bytes, nodes: tuple[str, ...]) -> Ask:
-    """One line -> Ask. Raises ValueError with what is wrong."""
-    raw = _object(line)
-    heard = raw.get("heard_s")
+def parse_ask(line: str) -> Ask:
+    """One line -> the ask. Raises ValueError, with the reason, when it is not one."""
+    raw = _fields(line, {**_SHARED, "want": _flag, "heard_s": _seconds_or_none, "sole": _flag})
     return Ask(
-        *_read_head(raw, nodes),
-        want=_flag(raw, "want"),
-        serving=_flag(raw, "serving"),
-        heard_s=None if heard is None else _number(raw, "heard_s"),
-        sole=_flag(raw, "sole"),
+        *(raw["from"], raw["boot_id"], raw["t"], _record(raw)),
+        *(raw["want"], raw["serving"], raw["heard_s"], raw["sole"]),
     )
 
 
-def write_answer(answer: Answer) -> bytes:
-    """{v, from, boot_id, t, epoch, holder, granted, serving, drain}, one line."""
-    return _line(
-        {
-            **_head(answer.sender, answer.boot_id, answer.t, answer.record),
-            "granted": answer.granted,
-            "serving": answer.serving,
-            "drain": answer.drain,
-        }
-    )
+def refusal_line(why: str) -> str:
+    """What a voter sends when it can neither read nor write its state: no vote, and why."""
+    return json.dumps({"v": VERSION, "error": why[:300]}, separators=(",", ":"))
 
 
-def write_refusal(why: str) -> bytes:
-    """What a voter says instead when it can neither read nor write its state: no vote, and why."""
-    return _line({"v": VERSION, "error": why[:300]})
+def parse_answer(line: str) -> Answer:
+    """One line -> the answer.
 
-
-def read_answer(line: bytes, nodes: tuple[str, ...]) -> Answer:
-    """One line -> Answer. Raises ValueError with what is wrong, or with the voter's own words."""
-    raw = _object(line)
-    if isinstance(raw.get("error"), str):
-        raise ValueError(raw["error"])
+    Raises ValueError, with the reason, when it is not one; a refusal's reason is the voter's own.
+    """
+    raw = _fields(line, {**_SHARED, "granted": _flag, "drain": _flag})
     return Answer(
-        *_read_head(raw, nodes),
-        granted=_flag(raw, "granted"),
-        serving=_flag(raw, "serving"),
-        drain=_flag(raw, "drain"),
+        *(raw["from"], raw["boot_id"], raw["t"], _record(raw)),
+        *(raw["granted"], raw["serving"], raw["drain"]),
     )
 
 
-def _head(sender: str, boot_id: str, t: float, record: Record | None) -> dict[str, Any]:
+def _line(sender: str, said: dict[str, Any], record: Record | None) -> str:
+    del said["sender"], said["record"]
     epoch, holder = record if record is not None else (0, "")
-    head = {"v": VERSION, "from": sender, "boot_id": boot_id, "t": t}
-    return {**head, "epoch": epoch, "holder": holder}
+    whole = {"v": VERSION, "from": sender, "epoch": epoch, "holder": holder, **said}
+    return json.dumps(whole, separators=(",", ":"), allow_nan=False)
 
 
-def _read_head(
-    raw: dict[str, Any], nodes: tuple[str, ...]
-) -> tuple[str, str, float, Record | None]:
-    record = None
-    if raw.get("epoch") != 0:
-        pair = {"epoch": raw.get("epoch"), "holder": raw.get("holder")}
-        record = parse_record(pair, nodes)
-    return _text(raw, "from"), _text(raw, "boot_id"), _number(raw, "t"), record
-
-
-def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
-
-
-def _object(line: bytes) -> dict[str, Any]:
+def _fields(line: str, checks: Mapping[str, Callable[[Any], bool]]) -> dict[str, Any]:
     if len(line) > MAX_LINE:
-        raise ValueError(f"a line of more than {MAX_LINE} bytes")
+        raise ValueError(f"a line of {len(line)} characters, more than {MAX_LINE}")
     try:
         raw = json.loads(line)
     except RecursionError:
-        raise ValueError("too deeply nested") from None
+        raise ValueError("a line nested too deep") from None
     if not isinstance(raw, dict) or raw.get("v") != VERSION:
-        raise ValueError(f"not an object of version {VERSION}: {line[:80]!r}")
+        raise ValueError(f"not an object of version {VERSION}")
+    if isinstance(raw.get("error"), str):
+        raise ValueError(raw["error"])
+    if set(raw) != {"v", *checks}:
+        raise ValueError(f"fields that differ: {sorted(set(raw) ^ {'v', *checks})}")
+    for name, is_right in checks.items():
+        if not is_right(raw[name]):
+            raise ValueError(f"{name} {raw[name]!r} is not right")
+    if (raw["epoch"] == 0) != (raw["holder"] == ""):
+        raise ValueError("an epoch and a holder come together")
     return raw
 
 
-def _flag(raw: dict[str, Any], key: str) -> bool:
-    if not isinstance(raw.get(key), bool):
-        raise ValueError(f"{key} must be true or false")
-    return bool(raw[key])
+def _record(raw: Mapping[str, Any]) -> Record | None:
+    return Record(raw["epoch"], raw["holder"]) if raw["epoch"] else None
 
 
-def _text(raw: dict[str, Any], key: str) -> str:
-    value = raw.get(key)
-    if not isinstance(value, str) or not 0 < len(value) <= 200:
-        raise ValueError(f"{key} must be a name")
-    return value
+def _name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 100
 
 
-def _number(raw: dict[str, Any], key: str) -> float:
-    value = raw.get(key)
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1e12:
-        raise ValueError(f"{key} must be a number of seconds")
-    return float(value)
+def _name_or_none(value: Any) -> bool:
+    return value == "" or _name(value)
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _epoch(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _seconds(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and value >= 0
+
+
+def _seconds_or_none(value: Any) -> bool:
+    return value is None or _seconds(value)
+
+
+_SHARED: dict[str, Callable[[Any], bool]] = {
+    "from": _name,
+    "boot_id": _name,
+    "t": _seconds,
+    "epoch": _epoch,
+    "holder": _name_or_none,
+    "serving": _flag,
+}

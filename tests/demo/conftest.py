@@ -39,13 +39,14 @@ def bot(tmp_path: Path) -> Iterator[BotApi]:
 
 @pytest.fixture
 def three(tmp_path: Path, bot: BotApi) -> Iterator[ThreeMachines]:
-    """Three machines, switched on; gateways start in 0.2 s and write ten notes a second."""
+    """Three machines without guards, switched on; gateways start in 0.2 s, ten notes a second."""
     with ThreeMachines(
         tmp_path / "demo",
         telegram_url=bot.url,
         start_seconds=0.2,
         write_seconds=0.1,
         conflict_pause_seconds=0.3,
+        services=(),
     ) as machines:
         machines.power_on_all()
         yield machines

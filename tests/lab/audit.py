@@ -12,8 +12,8 @@ from typing import Self
 
 from tests.lab.commands import Failed
 from tests.lab.hosts import Host
-from tests.lab.oracle import runs_gateway
 from tests.lab.site import MACHINES, NODES, Site
+from tests.lab.watcher import runs_gateway
 
 EVERY_SECONDS = 0.1
 # A look reads the kernel's lists first and the term a moment later, and the fuse needs a tick.

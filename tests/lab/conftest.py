@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,29 @@ import pytest
 from tests.lab import cache
 from tests.lab.lab import Lab
 from tests.lab.service import Service
+from tests.lab.side_by_side import Fault, SideBySide
 
 SECONDS = 300
-FAILED = pytest.StashKey[bool]()
+FAULTS = pytest.StashKey[SideBySide]()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder carries the marker `lab`, and has more time than other tests."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.lab)
-            if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(SECONDS))
+    """Mark what is in this folder, give it more time, and put it last.
+
+    Last, because several labs run at once: no other test is to be measured beside them.
+    """
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.lab)
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SECONDS))
+    ours.sort(key=lambda item: is_fault(item))
+    items[:] = [item for item in items if item not in ours] + ours
+
+
+def is_fault(item: pytest.Item) -> bool:
+    return "joe" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
@@ -46,21 +58,39 @@ def lab(ground: None) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def joe(ground: None, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Service]:
-    """pc-a serves; after the test every invariant is audited, not only the one at hand."""
-    with Service(tmp_path) as made:
-        yield made
-        if request.node.stash.get(FAILED, False):
-            print(made.report())
-        made.audit()
+def joe(ground: None) -> None:
+    """pc-a serves; after the test every invariant is audited. The service itself is made below."""
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the fixture know that its test failed, to show what the hosts say."""
-    report = yield
-    if report.when == "call":
-        item.stash[FAILED] = report.failed
-    return report
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test with `joe` has its own lab; the first of them begins with all of them."""
+    if not is_fault(pyfuncitem):
+        return None
+    session = pyfuncitem.session
+    if FAULTS not in session.stash:
+        faults = (item for item in session.items if is_fault(item))
+        session.stash[FAULTS] = SideBySide({item.nodeid: make_fault(item) for item in faults})
+    outcome = session.stash[FAULTS].outcome(pyfuncitem.nodeid)
+    print("\n".join(outcome.said))
+    if outcome.error is not None:
+        raise outcome.error
+    return True
+
+
+def make_fault(item: pytest.Item) -> Fault:
+    """The test's function, waiting for its service alone."""
+    assert isinstance(item, pytest.Function)
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+
+    @functools.wraps(item.function)
+    def fault(joe: Service) -> object:
+        return item.function(joe=joe, **given)
+
+    return fault
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave no lab behind, also when the session was cut short."""
+    if FAULTS in session.stash:
+        session.stash[FAULTS].close()

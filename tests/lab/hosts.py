@@ -105,8 +105,8 @@ class Host:
         def is_up() -> bool:
             if not self.is_on:
                 raise Failed(f"{self.name} went off: {self.console.read_text()[-1000:]}")
-            is_there = self.has_address() and self.listens(22)
-            return is_there and self.ask(manager, timeout=5).returncode == 0
+            is_there = self.has_address() and self.ask(manager, timeout=5).returncode == 0
+            return is_there and self.listens(22)
 
         self.wait_until(is_up, BOOT_SECONDS, "up")
 

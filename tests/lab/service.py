@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +13,10 @@ from tests.lab.audit import AFTER_THAW_SECONDS, Auditor
 from tests.lab.hosts import Host
 from tests.lab.internet import Internet
 from tests.lab.lab import Lab
-from tests.lab.oracle import LONGEST_GAP_SECONDS, Oracle, Seen
+from tests.lab.oracle import Oracle
 from tests.lab.site import BINDS, NODES, UNIT, Site
-from tests.lab.watchdog import Watchdog
+from tests.lab.watchdog import WATCH_SECONDS, Watchdog
+from tests.lab.watcher import LONGEST_GAP_SECONDS, Seen
 
 START_SECONDS = 60.0
 # A node lost: the other one serves so soon, by the project's own promise.
@@ -24,38 +26,45 @@ TAKEOVER_SECONDS = 45.0
 class Service:
     """pc-a serves at epoch 1, pc-b stands by, T440's decisions are on.
 
-    `every`: T440 decides each so many seconds instead of at once after a silence; None: never.
+    `openclaw` are the stand-in's settings. `said` is what was measured, for the report.
     """
 
-    def __init__(self, folder: Path, every: float | None = 0.0, **openclaw: Any) -> None:
+    def __init__(self, folder: Path, **openclaw: Any) -> None:
+        self.said: list[str] = []
         self.lab = Lab(binds=BINDS)
         self.frozen: list[tuple[float, float]] = []  # what the oracle saw meanwhile is no overlap
         self.excused: list[tuple[float, float]] = []  # nor what a test itself made look like one
         self._watchdog: Watchdog | None = None
+        self._ends = contextlib.ExitStack()  # what is to be ended, the last one first
+        self._ends.callback(self.lab.close)
         try:
             self.lab.start_all()
-            self.internet = Internet(self.lab, folder / "bot.jsonl")
+            self.internet = self._ends.enter_context(Internet(self.lab, folder / "bot.jsonl"))
             self.site = Site(self.lab, **openclaw)
             self.t440, self.pc_a, self.pc_b = self.site.t440, self.site.pc_a, self.site.pc_b
-            self.oracle = Oracle({name: host.group for name, host in self.site.nodes.items()})
-            self.auditor = Auditor(self.site)
+            groups = {name: host.group for name, host in self.site.nodes.items()}
+            self.oracle = self._ends.enter_context(Oracle(groups))
+            self.auditor = self._ends.enter_context(Auditor(self.site))
+            self._ends.callback(self.leave_undecided)
             self.site.skip_the_wait_after_boot()
             self.site.write_first_record()
             self.site.start_guards()
             self.wait_until_live(self.pc_a, START_SECONDS)
-            if every is not None:
-                self.decide(every)
+            self.decide()
         except BaseException:
-            self.lab.close()
+            self.close()
             raise
+
+    def say(self, sentence: str) -> None:
+        """Keep one line for the test's report."""
+        self.said.append(sentence)
 
     # What T440 decides
 
-    def decide(self, every: float = 0.0, **settings: float) -> Watchdog:
-        """Have T440 decide, from now on and by these settings."""
+    def decide(self, every: float = 0.0, watch: float = WATCH_SECONDS) -> None:
+        """Have T440 decide from now on: at once after a silence, or only each `every` seconds."""
         self.leave_undecided()
-        self._watchdog = Watchdog(self.site, every, **settings)
-        return self._watchdog
+        self._watchdog = Watchdog(self.site, every, watch, self.say)
 
     def leave_undecided(self) -> None:
         """Nobody decides any more."""
@@ -137,13 +146,13 @@ class Service:
         self.leave_undecided()
         broken = self.auditor.stop()
         seen = self.oracle.stop()
-        print(f"{seen}; {self.auditor.looks} audits; epochs {self.epochs()}")
+        self.say(f"{seen}; {self.auditor.looks} audits; epochs {self.epochs()}")
         apart = (*self.frozen, *self.excused)
         both = [at for at in seen.both if not any(a <= at < b for a, b in apart)]
         thawed = [
             at for at in both if any(b <= at <= b + AFTER_THAW_SECONDS for _, b in self.frozen)
         ]
-        print(f"samples with two Joes: {len(both)}, of them {len(thawed)} right after a thaw")
+        self.say(f"samples with two Joes: {len(both)}, of them {len(thawed)} right after a thaw")
         late = f"samples were late, nothing is proven: (at, gap, work) {seen.late}"
         assert seen.longest_gap <= LONGEST_GAP_SECONDS, late
         assert both == thawed, f"I1: two Joes at {both}"
@@ -153,11 +162,8 @@ class Service:
         return seen
 
     def close(self) -> None:
-        for part in (self.oracle, self.auditor, self._watchdog):
-            if part is not None:
-                part.stop()
-        self.internet.close()
-        self.lab.close()
+        """End it all; safe to repeat."""
+        self._ends.close()
 
     def report(self) -> str:
         """For a test that failed: what every host says."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from deployments.build_node import build
@@ -72,7 +71,7 @@ class Site:
         self.lab = lab
         self.t440, self.pc_a, self.pc_b = (lab.hosts[name] for name in MACHINES)
         self.nodes = {name: lab.hosts[name] for name in NODES}
-        program = build(self.program).read_bytes()
+        program = self._build()
         for name in MACHINES:
             for key in KEYS[name]:
                 self._make_key(name, key)
@@ -84,10 +83,13 @@ class Site:
         for name, host in self.nodes.items():
             self._install_openclaw(host, {"node": name, "start_seconds": 1.0, **openclaw})
 
-    @property
-    def program(self) -> Path:
-        """joe.pyz on the box."""
-        return cache.FOLDER / "joe.pyz"
+    def _build(self) -> bytes:
+        """joe.pyz; several labs may be made at once."""
+        target = build(cache.FOLDER / f"joe-{self.lab.pid}.pyz")
+        try:
+            return target.read_bytes()
+        finally:
+            target.unlink()
 
     def _hosts(self) -> list[tuple[str, Host]]:
         return [(name, self.lab.hosts[name]) for name in MACHINES]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+from deployments.demo.processes import read_command
 from tests.lab.service import TAKEOVER_SECONDS, Service
 from tests.lab.site import HOME, JOE, put
 
@@ -16,7 +17,7 @@ def test_a_planned_move_and_back(joe: Service) -> None:
     for holder, host in (("pc-b", joe.pc_b), ("pc-a", joe.pc_a)):
         ordered = joe.move(holder)
         live = joe.wait_until_live(host, 30) - ordered
-        print(f"{holder} served {live:.1f} s after the order")
+        joe.say(f"{holder} served {live:.1f} s after the order")
         assert live <= 20
 
 
@@ -27,7 +28,7 @@ def test_t440_dies_before_the_one_write(joe: Service) -> None:
     joe.oracle.wait_for(seconds=10)
     joe.t440.power_cut()
     back = joe.wait_until_live(joe.pc_a, 45) - asked
-    print(f"pc-a served again {back:.1f} s after the drain was asked for")
+    joe.say(f"pc-a served again {back:.1f} s after the drain was asked for")
     assert joe.epochs()["pc-a"] == 1
 
 
@@ -37,7 +38,7 @@ def test_t440_dies_right_after_the_one_write(joe: Service) -> None:
     joe.pc_a.wait_until(lambda: 2 in (joe.epochs()["pc-a"], joe.epochs()["pc-b"]), 5, "epoch 2")
     joe.t440.power_cut()
     live = joe.wait_until_live(joe.pc_b, 45) - ordered
-    print(f"pc-b served {live:.1f} s after the write, without T440")
+    joe.say(f"pc-b served {live:.1f} s after the write, without T440")
     assert joe.epochs() == {"t440": 2, "pc-a": 2, "pc-b": 2}
 
 
@@ -52,7 +53,7 @@ def test_t440_dies_with_the_write_before_anybody_heard_of_it(joe: Service) -> No
     joe.t440.start()
     on = joe.oracle.now()
     live = joe.wait_until_live(joe.pc_b, TAKEOVER_SECONDS) - on
-    print(f"pc-b served {live:.1f} s after T440 was back")
+    joe.say(f"pc-b served {live:.1f} s after T440 was back")
 
 
 def test_nobody_decides_while_prefect_is_away(joe: Service) -> None:
@@ -66,7 +67,7 @@ def test_nobody_decides_while_prefect_is_away(joe: Service) -> None:
     back = joe.oracle.now()
     joe.decide()
     live = joe.wait_until_live(joe.pc_b, TAKEOVER_SECONDS) - back
-    print(f"pc-b served {live:.1f} s after the first check")
+    joe.say(f"pc-b served {live:.1f} s after the first check")
 
 
 def test_the_other_node_cannot_start_its_gateway(joe: Service) -> None:
@@ -76,7 +77,7 @@ def test_the_other_node_cannot_start_its_gateway(joe: Service) -> None:
     ordered = joe.move("pc-b")
     joe.oracle.wait_for(seconds=10)
     live = joe.wait_until_live(joe.pc_a, 75) - ordered
-    print(f"pc-a served again {live:.1f} s after the move: {joe.watchdog.moves[-1].reason}")
+    joe.say(f"pc-a served again {live:.1f} s after the move: {joe.watchdog.moves[-1].reason}")
     assert joe.epochs()["t440"] == 3
 
 
@@ -87,7 +88,7 @@ def test_the_other_node_has_a_config_that_openclaw_refuses(joe: Service) -> None
     ordered = joe.move("pc-b")
     joe.oracle.wait_for(seconds=10)
     live = joe.wait_until_live(joe.pc_a, 75) - ordered
-    print(f"pc-a served again {live:.1f} s after the move: {joe.watchdog.moves[-1].reason}")
+    joe.say(f"pc-a served again {live:.1f} s after the move: {joe.watchdog.moves[-1].reason}")
     assert joe.epochs()["t440"] == 3
 
 
@@ -97,7 +98,7 @@ def test_the_other_node_has_no_disk_left(joe: Service) -> None:
     joe.decide(watch=15.0)
     ordered = joe.move("pc-b")
     live = joe.wait_until_live(joe.pc_a, 90) - ordered
-    print(f"pc-a served again {live:.1f} s after the move: {joe.status(joe.pc_b).get('why')}")
+    joe.say(f"pc-a served again {live:.1f} s after the move: {joe.status(joe.pc_b).get('why')}")
     joe.pc_b.free_disk()
     joe.wait_until_standby(joe.pc_b, joe.epochs()["t440"], 30)
 
@@ -116,7 +117,7 @@ def test_the_serving_node_s_key_is_revoked_on_both_others(joe: Service) -> None:
     revoked = joe.oracle.now()
     stopped = joe.oracle.wait_for(seconds=20) - revoked
     live = joe.wait_until_live(joe.pc_b, TAKEOVER_SECONDS) - revoked
-    print(f"pc-a stopped after {stopped:.1f} s, pc-b served after {live:.1f} s")
+    joe.say(f"pc-a stopped after {stopped:.1f} s, pc-b served after {live:.1f} s")
     assert live <= TAKEOVER_SECONDS
 
 
@@ -127,9 +128,5 @@ def remove_doors(joe: Service, name: str, verb: str) -> None:
     kept = [line for line in keys.read_text().splitlines() if f"{JOE} {verb}" not in line]
     put(host, f"{HOME}/.ssh/authorized_keys", "\n".join(kept) + "\n")
     for pid in host.group.pids():
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-        except OSError:
-            continue
-        if command.strip().endswith(f"{JOE} {verb}"):
+        if read_command(pid).endswith(f"{JOE} {verb}"):
             os.kill(pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
 from tests.lab.commands import Failed
 from tests.lab.service import Service
@@ -25,7 +26,7 @@ def test_the_gateway_is_killed(joe: Service) -> None:
     os.kill(joe.gateway_pid(joe.pc_a), signal.SIGKILL)
     joe.oracle.wait_for(seconds=5)
     back = joe.wait_until_live(joe.pc_a, BACK_SECONDS) - killed
-    print(f"pc-a served again {back:.1f} s after SIGKILL")
+    joe.say(f"pc-a served again {back:.1f} s after SIGKILL")
     assert back <= BACK_SECONDS
     assert joe.watchdog.moves == []
 
@@ -35,7 +36,7 @@ def test_the_gateway_crashes_at_each_start(joe: Service) -> None:
     os.kill(joe.gateway_pid(joe.pc_a), signal.SIGKILL)
     broken = joe.oracle.now()
     live = joe.wait_until_live(joe.pc_b, FAILOVER_SECONDS) - broken
-    print(f"pc-b served {live:.1f} s after the first crash")
+    joe.say(f"pc-b served {live:.1f} s after the first crash")
     assert joe.epochs()["t440"] == 2
 
 
@@ -46,7 +47,7 @@ def test_the_gateway_hangs_with_its_port_open(joe: Service) -> None:
     joe.oracle.wait_for(seconds=60)
     ended = joe.oracle.now() - hung
     back = joe.wait_until_live(joe.pc_a, 60) - hung
-    print(f"the hung gateway was ended after {ended:.1f} s, pc-a served again after {back:.1f} s")
+    joe.say(f"the hung gateway was ended after {ended:.1f} s, pc-a served again after {back:.1f} s")
     assert joe.watchdog.moves == []
 
 
@@ -56,21 +57,23 @@ def test_the_gateway_ignores_a_polite_stop(joe: Service) -> None:
     ordered = joe.move("pc-b")
     gone = joe.oracle.wait_for(seconds=20) - ordered
     live = joe.wait_until_live(joe.pc_b, 40) - ordered
-    print(f"pc-a's gateway was dead after {gone:.1f} s, pc-b served after {live:.1f} s")
+    joe.say(f"pc-a's gateway was dead after {gone:.1f} s, pc-b served after {live:.1f} s")
     assert gone <= KILL_BUDGET_SECONDS + 3
 
 
 def test_an_orphan_holds_the_port_of_the_standby(joe: Service) -> None:
     """Whoever listens there counts as a gateway: it is killed, and Joe never stops."""
-    listen = (
-        f"import socket, time; s = socket.create_server(('127.0.0.1', {PORT})); time.sleep(600)"
-    )
-    with joe.pc_b.popen(("python3", "-c", listen)) as orphan:
-        ended = orphan.wait(10)
-    assert ended != 0
+    listen = f"import socket; s = socket.create_server(('127.0.0.1', {PORT})); input()"
+    begun = joe.oracle.now()
+    joe.auditor.excuse("pc-b", 10)
+    with joe.pc_b.popen(("python3", "-c", listen), stdin=subprocess.PIPE) as orphan:
+        joe.oracle.wait_for("pc-a", "pc-b", seconds=5)
+        listening = joe.oracle.now()
+        orphan.wait(10)
     joe.oracle.wait_for("pc-a", seconds=5)
-    seen = joe.oracle.now()
-    print(f"an orphan on the standby's port was dead {seen:.1f} s into the watch")
+    joe.excused.append((begun, joe.oracle.now()))
+    joe.say(f"the orphan was dead {joe.oracle.now() - listening:.2f} s after it had the port")
+    joe.serves_on(joe.pc_a, 3)
 
 
 def test_the_guard_is_killed(joe: Service) -> None:
@@ -79,7 +82,7 @@ def test_the_guard_is_killed(joe: Service) -> None:
     os.kill(guard_pid(joe), signal.SIGKILL)
     gone = joe.oracle.wait_for(seconds=TERM_SECONDS) - killed
     back = joe.wait_until_live(joe.pc_a, 40) - killed
-    print(
+    joe.say(
         f"the gateway was dead {gone:.2f} s after its guard; pc-a served again after {back:.1f} s"
     )
     assert joe.watchdog.moves == []
@@ -91,7 +94,9 @@ def test_the_guard_hangs(joe: Service) -> None:
     os.kill(guard_pid(joe), signal.SIGSTOP)
     gone = joe.oracle.wait_for(seconds=TERM_SECONDS) - hung
     back = joe.wait_until_live(joe.pc_a, 40) - hung
-    print(f"the gateway was dead {gone:.1f} s after the hang; pc-a served again after {back:.1f} s")
+    joe.say(
+        f"the gateway was dead {gone:.1f} s after the hang; pc-a served again after {back:.1f} s"
+    )
     assert joe.watchdog.moves == []
 
 
@@ -108,7 +113,7 @@ def test_the_guard_hangs_and_systemd_does_not_notice(joe: Service) -> None:
     os.kill(guard_pid(joe), signal.SIGSTOP)
     gone = joe.oracle.wait_for(seconds=TERM_SECONDS + 2) - hung
     live = joe.wait_until_live(joe.pc_b, 45) - hung
-    print(
+    joe.say(
         f"the fuse killed the gateway {gone:.1f} s after the hang; pc-b served after {live:.1f} s"
     )
     assert gone <= TERM_SECONDS
@@ -136,7 +141,7 @@ def test_a_second_watchdog_decides_at_the_same_time(joe: Service) -> None:
     try:
         joe.site.joe(joe.t440, "record write", holder="pc-b", expect=decided_on)
     except Failed as refused:
-        print(f"the second was refused: {str(refused)[:200]}")
+        joe.say(f"the second was refused: {str(refused)[:200]}")
     else:
         raise AssertionError("two moves were made of one decision")
     joe.wait_until_live(joe.pc_b, 30)

@@ -38,7 +38,9 @@ def test_the_serving_node_sees_nobody_but_the_internet(joe: Service) -> None:
     stopped = joe.oracle.wait_for(seconds=STOP_SECONDS) - cut
     began = joe.oracle.wait_for("pc-b", seconds=TAKEOVER_SECONDS) - cut
     live = joe.wait_until_live(joe.pc_b, TAKEOVER_SECONDS) - cut
-    print(f"pc-a stopped after {stopped:.1f} s, pc-b began after {began:.1f} s, live {live:.1f} s")
+    joe.say(
+        f"pc-a stopped after {stopped:.1f} s, pc-b began after {began:.1f} s, live {live:.1f} s"
+    )
     assert stopped <= STOP_SECONDS
     assert live <= TAKEOVER_SECONDS
     joe.pc_a.heal()
@@ -58,7 +60,7 @@ def test_no_machine_sees_another(joe: Service) -> None:
     joe.pc_b.heal()
     healed = joe.oracle.now()
     back = joe.wait_until_live(joe.pc_a, TAKEOVER_SECONDS) - healed
-    print(f"pc-a stopped after {stopped:.1f} s; {back:.1f} s after the cut it served again")
+    joe.say(f"pc-a stopped after {stopped:.1f} s; {back:.1f} s after the cut it served again")
 
 
 def test_telegram_is_away_for_both_nodes(joe: Service) -> None:

@@ -14,7 +14,8 @@ from tests.lab import cgroups
 from tests.lab.commands import read_line
 from tests.lab.hosts import Host
 from tests.lab.lab import Lab
-from tests.lab.oracle import LONGEST_GAP_SECONDS, UNIT, Oracle
+from tests.lab.oracle import Oracle
+from tests.lab.watcher import LONGEST_GAP_SECONDS, UNIT
 
 SECONDS = 10.0
 # Prints what it got within 2 s: bytes, b"" for an end of the connection, or "silence".

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -35,10 +36,15 @@ class Move:
 
 
 class Watchdog:
-    """Checks from construction to `stop`: at once after a silence, or only each `every` seconds."""
+    """Checks from construction to `stop`: at once after a silence, or only each `every` seconds.
 
-    def __init__(self, site: Site, every: float = 0.0, watch: float = WATCH_SECONDS) -> None:
-        self.site, self.every, self.watch = site, every, watch
+    `watch`: a moved gateway that is not well after so many seconds is moved back.
+    """
+
+    def __init__(
+        self, site: Site, every: float, watch: float, say: Callable[[str], object]
+    ) -> None:
+        self.site, self.every, self.watch, self._say = site, every, watch, say
         self.times = Timing()
         self.moves: list[Move] = []
         self._next_probe = 0.0
@@ -91,7 +97,7 @@ class Watchdog:
         answer = self.site.joe(self.site.t440, "record write", holder=to, expect=expect)
         epoch = answer["record"]["epoch"]
         self.moves.append(Move(time.monotonic(), epoch, to, reason))
-        print(f"moved to {to}, epoch {epoch}: {reason}")
+        self._say(f"moved to {to}, epoch {epoch}: {reason}")
 
     def _silence(self, heard: dict[str, Any], holder: str, other: str) -> float:
         """Seconds since anybody heard the holder say that it serves; at most since T440's boot."""

@@ -74,7 +74,7 @@ def test_a_torn_record_is_no_record_and_a_new_one_replaces_it(
 ) -> None:
     record_file(config).parent.mkdir()
     record_file(config).write_text(text)
-    with pytest.raises(Failed, match="cannot be read"):
+    with pytest.raises(Failed, match="cannot be used"):
         load_record(config)
     assert adopt(config, Record(4, "pc-b"))
     assert load_record(config) == Record(4, "pc-b")

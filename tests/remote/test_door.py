@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployments.demo.processes import wait_until
+from deployments.demo.processes import process_table, wait_until
 from tests.demo.conftest import run, ssh_argv
 from tests.site_machines import Ground, ground
 
@@ -122,4 +122,9 @@ def test_a_key_of_another_purpose_does_not_open_rpc(place: Ground) -> None:
 
 def test_nothing_of_these_tries_is_left_running(place: Ground) -> None:
     machine = place.three.nodes["pc-a"]
-    wait_until(lambda: len(machine.pids()) <= 4, 10, "only init, sshd and T440's own session")
+    sshd = int((machine.etc / "sshd.pid").read_text())
+
+    def sessions() -> list[int]:
+        return [one.pid for one in process_table().values() if one.parent == sshd]
+
+    wait_until(lambda: len(sessions()) <= 2, 10, "only T440's own session, and pc-b's asks")

@@ -1,0 +1,78 @@
+"""Runs several fault tests at once, each in a lab of its own: most of their time is waiting.
+
+Labs do not see each other: the same addresses are in networks of their own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.lab.service import Service
+
+AT_ONCE = 4
+Fault = Callable[[Service], object]
+
+
+class Outcome:
+    """What came of one fault: what it said, and the error that it ended with, if any."""
+
+    def __init__(self, said: Sequence[str], error: BaseException | None) -> None:
+        self.said, self.error = tuple(said), error
+
+
+class SideBySide:
+    """Begins with all `faults`, some at once, in their order."""
+
+    def __init__(self, faults: dict[str, Fault]) -> None:
+        self._lock = threading.Lock()
+        self._running: set[Service] = set()
+        self._is_ending = False
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lab")
+        self._outcomes: dict[str, Future[Outcome]] = {
+            name: self._pool.submit(self._run, fault) for name, fault in faults.items()
+        }
+
+    def outcome(self, name: str) -> Outcome:
+        """Wait for one of them to end."""
+        return self._outcomes[name].result()
+
+    def close(self) -> None:
+        """End what has not ended yet, at once."""
+        with self._lock:
+            self._is_ending = True
+            running = list(self._running)
+        for service in running:
+            service.close()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _run(self, fault: Fault) -> Outcome:
+        with TemporaryDirectory(prefix="dj-lab") as folder:
+            try:
+                service = Service(Path(folder))
+            except BaseException as error:
+                return Outcome((), error)
+            with self._lock:
+                self._running.add(service)
+            try:
+                return self._try(service, fault)
+            finally:
+                service.close()
+                with self._lock:
+                    self._running.discard(service)
+
+    def _try(self, service: Service, fault: Fault) -> Outcome:
+        """The fault, and after it the audit of every invariant, not only of the one at hand."""
+        try:
+            fault(service)
+        except BaseException as error:
+            service.say(service.report())
+            return Outcome(service.said, error)
+        try:
+            service.audit()
+        except BaseException as error:
+            return Outcome(service.said, error)
+        return Outcome(service.said, None)
