@@ -18,6 +18,7 @@ from tasks.core.state import Health
 from tasks.remote.http import probe_healthz
 from tasks.remote.local import call_local
 from tasks.remote.nodes import close_all, node
+from tests.node.terms_ground import FAST, power_on_with_free_votes
 
 SECONDS = 20.0  # the deadline of every wait in these tests
 
@@ -66,19 +67,7 @@ class Ground:
         file.touch() if on else file.unlink(missing_ok=True)
 
 
-# A quarter of the real terms; a busy machine still keeps them.
-FAST_TERMS = {
-    "term": 6.0,
-    "clock_slack": 0.5,
-    "ask": 0.3,
-    "tick": 0.15,
-    "kill_budget": 1.5,
-    "guard_watchdog": 1.5,
-    "fuse_lead": 0.3,
-    "drain_memory": 4.0,
-    "probe": 1.0,
-}
-# What T440 waits for, in proportion.
+# What T440 waits for, in proportion to the nodes' terms in terms_ground.py.
 FAST_SITE = {
     "silence_seconds": 5,
     "heard_seconds": 2,
@@ -103,16 +92,19 @@ def ground(write_seconds: float = 0.2, *, guards: bool = True, **times: float) -
             ThreeMachines(
                 root / "demo",
                 telegram_url=api.url,
-                times=FAST_TERMS,
+                times=FAST,
                 fields={"restart_grace_seconds": 2.0},
                 start_seconds=0.3,
                 write_seconds=write_seconds,
                 conflict_pause_seconds=0.3,
             ) as three,
         ):
-            for node_machine in three.nodes.values() if not guards else ():
-                node_machine.services.clear()
-            three.power_on_all()
+            if guards:
+                power_on_with_free_votes(three)
+            else:
+                for machine in three.nodes.values():
+                    machine.services.clear()
+                three.power_on_all()
             made = Ground(three, root, {**FAST_SITE, **times})
             try:
                 yield made

@@ -59,6 +59,12 @@ def test_a_switchover_there_and_a_failback_lose_nothing(serving: Ground) -> None
     assert_nothing_is_lost(serving, "pc-a")
 
 
+def check_until_moved(place: Ground) -> None:
+    wait_until(
+        lambda: run_state(health_check, place.site_file).name == "Moved", 40, "a check moved Joe"
+    )
+
+
 def read_lines(place: Ground) -> list[str]:
     return (place.three.ledger / "ledger.jsonl").read_text().splitlines()
 
@@ -69,7 +75,7 @@ def test_memory_written_on_pc_b_while_it_served_is_never_deleted(serving: Ground
     late = serving.three.workspace("pc-a") / "memory" / "2026-11-24-never-synced.md"
     late.write_text("# Written a moment before the power cut\n")
     pc_a.power_cut()
-    run_state(health_check, serving.site_file)
+    check_until_moved(serving)
     assert serving.health("pc-b") is Health.OK
     note = serving.three.workspace("pc-b") / "memory" / "2026-11-24-by-pc-b.md"
     note.write_text("# Written on pc-b while it served\n")
@@ -78,13 +84,7 @@ def test_memory_written_on_pc_b_while_it_served_is_never_deleted(serving: Ground
     pc_a.power_on()
     wait_until(lambda: serving.guard("pc-a") == "standby", 20, "pc-a stands by")
     memory_sync(serving.site_file)
-    names: list[str | None] = []
-
-    def moved() -> bool:
-        names.append(run_state(health_check, serving.site_file).name)
-        return names[-1] == "Moved"
-
-    wait_until(moved, 40, "it was moved back")
+    check_until_moved(serving)
     assert_serves_alone(serving, "pc-a", 3)
     kept = serving.three.workspace("pc-a") / "memory"
     assert (kept / note.name).read_text() == "# Written on pc-b while it served\n"
