@@ -19,7 +19,7 @@ test: lint  ## ruff, mypy --strict, and every test in a random order whose seed 
 	@$(python) -m tests.lab.cache
 	@$(python) -m pytest
 
-lab: setup  ## only the tests on three systemd hosts, each says what it measured (root, 10 minutes)
+lab: setup  ## only the tests on three systemd hosts; each says what it measured (root; DUALJOE_LABS=N at once)
 	@$(python) -m tests.lab.cache
 	@$(python) -m pytest -m lab -rP tests/lab
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 from .cgroup import group_pids, is_populated, kill_group
@@ -31,7 +32,19 @@ def is_serving(config: NodeConfig) -> bool:
         return False
     if load_mark(config) is not None or is_open(config):
         return True
-    return config.supervisor == "systemd" and is_populated(config.gateway_unit)
+    if config.supervisor != "systemd" or not is_populated(config.gateway_unit):
+        return False
+    return not all(map(_only_asks, group_pids(config.gateway_unit)))
+
+
+def _only_asks(pid: int) -> bool:
+    """Is this the unit's ExecCondition=, which has not been permitted anything yet?"""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return True  # gone
+    asks = len(words) > 3 and words[-3:] == [b"permit", b"start", b""]
+    return asks and words[-4].endswith(b"/joe.pyz")
 
 
 def is_open(config: NodeConfig) -> bool:

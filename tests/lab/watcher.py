@@ -1,4 +1,4 @@
-"""The oracle's own process: one look after another at the nodes' gateways, before all other work."""
+"""The oracle's own process: one look after another at the gateways, before all other work."""
 
 from __future__ import annotations
 
