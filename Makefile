@@ -14,10 +14,9 @@ setup:  ## Debian packages, .venv and the pinned requirements; the others do it 
 demo: setup  ## the three machines on loopback with a real Prefect: a failure, a failover, a failback (SPEED=10)
 	@$(python) -m deployments.demo --speed $(SPEED)
 
-test: lint  ## ruff, mypy --strict, and every test in a random order whose seed is printed
+test: lint  ## ruff, mypy --strict, and the tests in a random order whose seed is printed; without the lab
 	@echo "test: pytest, in a random order; for the same one again add the --randomly-seed=... printed below"
-	@$(python) -m tests.lab.cache
-	@$(python) -m pytest
+	@$(python) -m pytest -m "not lab"
 
 lab: setup  ## only the tests on three systemd hosts; each says what it measured (root; DUALJOE_LABS=N at once)
 	@$(python) -m tests.lab.cache

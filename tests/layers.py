@@ -32,7 +32,8 @@ ARROWS = {
 }
 # No I/O, no clock, no Prefect: what decides can then be tested as a table.
 PURE_MODULES = re.compile(
-    r"tasks/core/.*|deployments/node/(term|merge|merge_text|refuse|retention)\.py"
+    r"tasks/core/.*|deployments/node/"
+    r"(term|term_file|timing|messages|wire|merge|merge_text|refuse|retention)\.py"
 )
 IMPURE_IMPORTS = {"prefect", "paramiko", "subprocess", "socket", "time"}
 CLOCKS = {"now", "utcnow", "today"}
