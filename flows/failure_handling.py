@@ -98,10 +98,10 @@ def move(site: Site, order: Order) -> Moved:
     with move_lock(site):
         if read_record(site) != order.old:
             raise StaleRecord(f"the record is no longer {tuple(order.old)}")
-        seen = require_promotable(site, order)
         source, limit = order.old.holder, site.times.final_sync_limit_seconds
         if order.action.planned:
             sync(site, source, order.to, order.old.epoch, limit)  # most of it, while it serves
+        seen = require_promotable(site, order)
         drive = Drive(
             site,
             plan_for(order, seen[source]),

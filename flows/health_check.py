@@ -57,9 +57,9 @@ def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
     late = late_seconds()
     if late > site.times.stale_seconds:
         rename_run(f"Stale: {late:.0f} s late")
-        skipped = skip_overdue(site.times.stale_seconds)
+        skipped = skip_overdue()
         return Completed(
-            name="Stale", message=f"{late:.0f} s late, skipped with {skipped} others as late"
+            name="Stale", message=f"{late:.0f} s late, skipped with {skipped} others that waited"
         )
     if is_moving(site):
         rename_run("A move is under way")

@@ -25,7 +25,7 @@ from tasks.core.move import (
     WriteRecord,
 )
 from tasks.core.site import Site
-from tasks.core.situation import Situation, why_not_promotable
+from tasks.core.situation import Situation, why_not_promotable, why_not_reachable
 from tasks.core.state import History, Observation, Record
 from tasks.core.times import Times
 from tasks.gateway import is_serving, kill_gateway
@@ -74,7 +74,7 @@ class Drive:
             source_heard_s=source.asked_seconds,
             target_heard_s=target.asked_seconds,
             not_promotable=why_not_promotable(s, target),
-            source_promotable=not why_not_promotable(s, source),
+            source_promotable=not why_not_reachable(s, source),  # its memory is its own
             target_serves=watching and is_serving(self.site, self.plan.target),
             synced=self.synced(),
         )

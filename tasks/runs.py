@@ -43,17 +43,20 @@ def is_newer_due() -> bool:
     return due is not None and bool(_waiting_runs(after=due, before=datetime.now(UTC)))
 
 
-def skip_overdue(seconds: float) -> int:
-    """End the runs of this deployment that have waited for more than `seconds`; returns how many.
+def skip_overdue() -> int:
+    """End every run of this deployment that is due and waits, but the newest; returns how many.
 
     Without it a busy machine would start a process for each of them, only to find it too old, and
     never come to one that is not.
     """
-    end = datetime.now(UTC) - timedelta(seconds=seconds)
-    overdue = _waiting_runs(after=end - timedelta(days=1), before=end)
+    now = datetime.now(UTC)
+    waiting = _waiting_runs(after=now - timedelta(days=1), before=now)
+    overdue = sorted(waiting, key=lambda run: run.expected_start_time or now)[:-1]
     with get_client(sync_client=True) as client:
         for run in overdue:
-            skipped: State[None] = Completed(name="Stale", message="too old when a worker was free")
+            skipped: State[None] = Completed(
+                name="Stale", message="a newer check was due when a worker was free"
+            )
             client.set_flow_run_state(run.id, skipped)
     return len(overdue)
 

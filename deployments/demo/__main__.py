@@ -28,7 +28,7 @@ from .witness import Witness
 
 ROOT = PROJECT / ".demo"
 # From the deployment to the first backup: the workers must be there by then.
-FIRST_BACKUP_SECONDS = 20
+FIRST_BACKUP_SECONDS = 14
 
 
 def main() -> int:

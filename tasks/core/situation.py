@@ -78,11 +78,9 @@ def newest_record(s: Situation) -> Record:
 
 def why_not_promotable(s: Situation, node: Observation) -> str:
     """Why `node` cannot take over now, "" when it can."""
-    limit, asks = s.site.times.memory_limit_seconds, s.site.times.other_heard_seconds
-    if node.gateway_runs is None:
-        return f"{node.node} is {unreachable_word(node)}"
-    if node.asked_seconds > asks:
-        return f"{node.node}'s guard has not asked for {age(node.asked_seconds)}"
+    limit = s.site.times.memory_limit_seconds
+    if why := why_not_reachable(s, node):
+        return why
     if node.memory_age_seconds is None:
         return f"{node.node} has no verified memory"
     if node.memory_age_seconds > limit:
@@ -90,6 +88,15 @@ def why_not_promotable(s: Situation, node: Observation) -> str:
             f"the newest verified memory on {node.node} is {age(node.memory_age_seconds)} old,"
             f" the limit is {age(limit)}"
         )
+    return ""
+
+
+def why_not_reachable(s: Situation, node: Observation) -> str:
+    """Why nothing could be started on `node` now, whatever its memory; "" when it could."""
+    if node.gateway_runs is None:
+        return f"{node.node} is {unreachable_word(node)}"
+    if node.asked_seconds > s.site.times.other_heard_seconds:
+        return f"{node.node}'s guard has not asked for {age(node.asked_seconds)}"
     return ""
 
 
