@@ -14,6 +14,7 @@ from prefect.states import Completed, Failed
 from tasks.backup import (
     DR_TIER,
     PRIMARY_TIER,
+    choose_backup,
     newest_backup,
     publish_backup,
     pull_backup,
@@ -70,7 +71,11 @@ def backup_dr_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
     epoch = read_record(site).epoch
 
     def back_up(container: str) -> None:
-        snapshot = newest_backup(site, container, source)
+        newest, theirs = (newest_backup(site, container, name) for name in (source, receiver))
+        snapshot = choose_backup(container, newest, theirs, site.watchdog.name)
+        if not snapshot:
+            get_run_logger().info("%s: %s has a newer one from T440 itself", container, receiver)
+            return
         export = f"store/{store_of(container)}/{snapshot}"
         pull_backup(site, container, source, receiver, export)
         publish_backup(site, container, source, receiver, epoch, DR_TIER)

@@ -15,7 +15,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.memory_sync import sync
-from tasks.core.errors import NotPromotable, NotStopped, Refused, StaleRecord
+from tasks.core.errors import MoveHeld, NotPromotable, NotStopped, Refused, StaleRecord
 from tasks.core.move import Finish, Outcome, Plan
 from tasks.core.site import Site
 from tasks.core.situation import Level, Situation, why_not_promotable
@@ -25,6 +25,7 @@ from tasks.move import Drive
 from tasks.notify import alert
 from tasks.observe import observe
 from tasks.record import read_record
+from tasks.runs import rename_run
 from tasks.sites import DEFAULT_SITE, load_site
 
 
@@ -68,8 +69,10 @@ def failure_handling(
     reason: str = "Failover by hand",
     epoch: int | None = None,
     site_file: Path = DEFAULT_SITE,
-) -> Moved:
+) -> Moved | None:
     """Carry out the failover or failback that a health check decided on.
+
+    Several checks may decide the same at once: the first one's move is made, the others end here.
 
     Args:
         action: failover: to the other node, planned or not; failback: to the preferred node.
@@ -81,11 +84,19 @@ def failure_handling(
     site = load_site(site_file)
     record = read_record(site)
     if epoch is not None and record.epoch != epoch:
-        raise StaleRecord(f"decided on epoch {epoch}, the record is at epoch {record.epoch}")
+        rename_run(f"Already done: {reason}")
+        return None
     if action is Action.FAILBACK and record.holder == site.preferred:
         raise Refused(f"{site.preferred} is the holder already: there is nothing to fail back")
     drain = site.times.drain_limit_seconds if action.planned else site.times.kill_budget_seconds
-    return move(site, Order(action, record, site.other(record.holder), reason, drain))
+    order = Order(action, record, site.other(record.holder), reason, drain)
+    try:
+        return move(site, order)
+    except (MoveHeld, StaleRecord):
+        if epoch is None:
+            raise
+        rename_run(f"Already under way: {reason}")
+        return None
 
 
 def move(site: Site, order: Order) -> Moved:

@@ -132,13 +132,20 @@ def act_in_place(s: Situation, decision: Decision) -> None:
 
 
 def hand_over(site_file: Path, s: Situation, decision: Decision) -> Outcome:
-    """Fire the failover or failback as a flow of its own, nested below this check."""
+    """Fire the failover or failback as a flow of its own, nested below this check.
+
+    Raises MoveHeld when another check's move came first.
+    """
+    if is_moving(s.site):
+        raise MoveHeld("another check's move is under way")
     moved = failure_handling(
         action=Action(decision.kind.value),
         reason=decision.reason,
         epoch=s.record.epoch,
         site_file=site_file,
     )
+    if moved is None:
+        raise MoveHeld("another check's move came first")
     level = Level.OK if moved.serves else Level.CRITICAL
     return Outcome(True, True, level, moved.told)
 

@@ -14,7 +14,7 @@ from prefect.states import Completed
 from tasks.core.errors import Refused, Unreachable
 from tasks.core.site import Site
 from tasks.core.situation import Level
-from tasks.journal import is_moving, write_journal
+from tasks.journal import is_moving, sync_lock, write_journal
 from tasks.memory import (
     apply_memory,
     find_base,
@@ -71,6 +71,12 @@ def sync(site: Site, source: str, receiver: str, epoch: int, seconds: float) -> 
     Raises Refused when the source shows no memory or the change looks like a loss, Unreachable when
     a node does not answer.
     """
+    with sync_lock(site, seconds):  # the receiver has one .incoming
+        return carry(site, source, receiver, epoch, seconds)
+
+
+def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) -> Synced:
+    """The steps of a sync, in order."""
     found = find_memory(site, source)
     agents = tuple(name for name, agent in found["agents"].items() if agent["files"])
     if not agents:

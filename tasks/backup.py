@@ -74,11 +74,25 @@ def publish_backup(
 
 
 @task(name="newest-backup", task_run_name="newest-{container}-on-{holder}", cache_policy=NO_CACHE)
-def newest_backup(site: Site, container: str, holder: str) -> str:
-    """The id of the newest verified snapshot of a container on a tier. Raises Refused when none."""
+def newest_backup(site: Site, container: str, holder: str) -> dict[str, Any] | None:
+    """{id, time, origin, ...} of the newest verified snapshot of a container on a tier, or None."""
     store = store_of(container)
     listed = node(site, holder).call("store list", {"store": store}, seconds=STEP_SECONDS)
-    current = listed["stores"][store]["current"]
-    if not current:
-        raise Refused(f"{holder} has no verified backup of {container} yet")
-    return str(current)
+    found = listed["stores"][store]
+    same = (one for one in found["snapshots"] if one["id"] == found["current"])
+    return next(same, None)
+
+
+def choose_backup(
+    container: str, source: dict[str, Any] | None, receiver: dict[str, Any] | None, watchdog: str
+) -> str:
+    """The snapshot of the primary tier that the DR tier shall copy; "" when it has a newer one.
+
+    It has, when the primary tier was away while T440 backed up to the DR tier directly: what is
+    older must not be published over it. Raises Refused when the primary tier has no backup at all.
+    """
+    if source is None:
+        raise Refused(f"the primary tier has no verified backup of {container} yet")
+    if receiver and receiver["origin"] == watchdog and receiver["time"] > source["time"]:
+        return ""
+    return str(source["id"])

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tasks.core.errors import MoveHeld
+from tasks.core.errors import MoveHeld, Refused
 from tasks.core.site import Site
 from tasks.core.state import History, Moment
 
@@ -111,6 +111,29 @@ def move_lock(site: Site) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise MoveHeld("another move is under way") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def sync_lock(site: Site, seconds: float) -> Iterator[None]:
+    """One memory sync at a time: a move waits for the scheduled one to end, at most `seconds`.
+
+    Raises Refused when it did not end.
+    """
+    end = time.monotonic() + seconds
+    path = site.watchdog.state / "sync.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise Refused(f"another memory sync runs for {seconds:g} s") from None
+                time.sleep(0.1)
         yield
     finally:
         os.close(descriptor)

@@ -41,9 +41,10 @@ class PrefectServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises TimeoutError with its log's place."""
-        argv = (*prefect(), "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        place = ("--host", "127.0.0.1", "--port", str(self.port))
+        argv = (sys.executable, "-m", "deployments.server", *place)
         log = self.t440.log / "prefect-server.log"
-        self.t440.spawn(argv, self.environment, log)
+        self.t440.spawn(argv, {**self.environment, "PYTHONPATH": str(PROJECT)}, log)
         wait_until(self._answers, START_SECONDS, f"the Prefect server answers (see {log})")
 
     def _answers(self) -> bool:

@@ -114,6 +114,22 @@ def test_when_the_primary_tier_is_away_the_backup_goes_to_the_dr_tier(place: Gro
     assert run_state(backup_dr_tier, place.site_file).name == "Skipped"
 
 
+def test_an_older_backup_of_the_primary_tier_is_not_put_over_a_newer_one_of_the_dr_tier(
+    place: Ground,
+) -> None:
+    """pc-a was away while T440 backed up to pc-b directly; back, it has the older copy."""
+    run_state(backup_primary_tier, place.site_file)
+    place.three.nodes["pc-a"].power_cut()
+    (place.three.sources["oc-core"] / "newer.txt").write_text("newer\n")
+    run_state(backup_primary_tier, place.site_file)
+    place.three.nodes["pc-a"].power_on()
+    assert run_state(backup_dr_tier, place.site_file).is_completed()
+    newest = place.three.nodes["pc-b"].state / "stores/backup/oc-core/current/tree"
+    assert (newest / "newer.txt").exists()
+    run_state(backup_primary_tier, place.site_file)
+    assert run_state(backup_dr_tier, place.site_file).is_completed()
+
+
 def test_one_container_that_fails_does_not_keep_the_others_from_it(place: Ground) -> None:
     shutil.rmtree(place.three.sources["oc-work"])
     state = run_state(backup_primary_tier, place.site_file)
