@@ -28,7 +28,7 @@ def is_serving(config: NodeConfig) -> bool:
     Cheap: a small file or two and the kernel's list of listeners. The mark stands from the permit
     until a proven stop: with systemd until that has said that the unit is inactive or failed.
     """
-    if not config.is_node:
+    if config.supervisor == "none":
         return False
     if load_mark(config) is not None or is_open(config):
         return True

@@ -37,7 +37,7 @@ def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     record = state.record if state else None
     pids: list[int] = []
     is_port_open = False
-    if config.is_node or config.supervisor != "none":
+    if config.supervisor != "none":
         pids, is_port_open = gateway_pids(config), is_open(config)
     return {
         "name": config.name,
