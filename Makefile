@@ -16,7 +16,7 @@ demo: setup  ## the three machines on loopback with a real Prefect: a failure, a
 
 test: lint  ## ruff, mypy --strict, and the tests in a random order whose seed is printed; without the lab
 	@echo "test: pytest, in a random order; for the same one again add the --randomly-seed=... printed below"
-	@$(python) -m pytest -m "not lab"
+	@$(python) -m pytest --ignore tests/lab
 
 lab: setup  ## only the tests on three systemd hosts; each says what it measured (root; DUALJOE_LABS=N at once)
 	@$(python) -m tests.lab.cache

@@ -8,6 +8,7 @@ the result: asks spread it, the old node stops, the new one starts when it has a
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +19,7 @@ from flows.memory_sync import sync
 from tasks.core.errors import MoveHeld, NotPromotable, NotStopped, Refused, StaleRecord
 from tasks.core.move import Finish, Outcome, Plan
 from tasks.core.site import Site
-from tasks.core.situation import Level, Situation, why_not_promotable
+from tasks.core.situation import Level, Situation, why_not_promotable, why_not_reachable
 from tasks.core.state import History, Observation, Record, Ssh
 from tasks.journal import move_lock, now, write_journal
 from tasks.move import Drive
@@ -117,6 +118,7 @@ def move(site: Site, order: Order) -> Moved:
             site,
             plan_for(order, seen[source]),
             lambda: sync(site, source, order.to, order.old.epoch, limit),
+            reason_against(order),
         )
         ended = drive.run()
         write_journal(site, "moved", outcome=ended.outcome, sentence=ended.sentence)
@@ -143,14 +145,19 @@ def plan_for(order: Order, source: Observation) -> Plan:
 def require_promotable(site: Site, order: Order) -> dict[str, Observation]:
     """What is seen of both nodes. Raises NotPromotable when the other one cannot take over."""
     seen = observe(site)
-    target = seen[order.to]
-    why = why_not_promotable(Situation(site, order.old, seen, History(), now()), target)
-    forced = order.action is Action.FORCE_FAILOVER and target.gateway_runs is not None
-    if why and not forced:
+    situation = Situation(site, order.old, seen, History(), now())
+    why = reason_against(order)(situation, seen[order.to])
+    if why:
         raise NotPromotable(f"{order.to} cannot take over: {why}")
     if order.action.planned and seen[order.old.holder].ssh is not Ssh.OK:
         raise Refused(f"{order.old.holder} is unreachable: a {order.action} could lose memory")
     return seen
+
+
+def reason_against(order: Order) -> Callable[[Situation, Observation], str]:
+    """What may keep a node from taking over; a forced move does not look at its memory."""
+    forced = order.action is Action.FORCE_FAILOVER
+    return why_not_reachable if forced else why_not_promotable
 
 
 def require_written(ended: Finish, order: Order) -> None:
@@ -196,7 +203,7 @@ def move_back(site: Site, order: Order, failed: Moved) -> Moved:
     )
     plan = Plan(back.old, order.to, back.to, back.reason, False, False, lossless=False)
     begun = time.monotonic()
-    drive = Drive(site, plan, lambda: None)
+    drive = Drive(site, plan, lambda: None, why_not_reachable)  # its memory is its own
     ended = drive.run()
     write_journal(site, "moved", outcome=ended.outcome, sentence=ended.sentence)
     took = time.monotonic() - begun

@@ -39,10 +39,20 @@ LOCAL_SECONDS = 5.0
 
 
 class Drive:
-    """One move from its plan to its end. `sync`: carries the last memory, raises when it cannot."""
+    """One move from its plan to its end.
 
-    def __init__(self, site: Site, plan: Plan, sync: Callable[[], object]) -> None:
-        self.site, self.plan, self.sync = site, plan, sync
+    `sync` carries the last memory, and raises when it cannot. `why_not` says why the target cannot
+    take over: by its memory, too, or only whether it could be reached (forced, or moved back to).
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        plan: Plan,
+        sync: Callable[[], object],
+        why_not: Callable[[Situation, Observation], str] = why_not_promotable,
+    ) -> None:
+        self.site, self.plan, self.sync, self.why_not = site, plan, sync, why_not
         self.move = Move(plan, now().boot, move_times(site.times))
         self.looks: dict[str, Observation] = {}
         self.syncing: Future[object] | None = None
@@ -73,7 +83,7 @@ class Drive:
             source_serving=source.says_serving is not False,
             source_heard_s=source.asked_seconds,
             target_heard_s=target.asked_seconds,
-            not_promotable=why_not_promotable(s, target),
+            not_promotable=self.why_not(s, target),
             source_promotable=not why_not_reachable(s, source),  # its memory is its own
             target_serves=watching and is_serving(self.site, self.plan.target),
             synced=self.synced(),
