@@ -57,13 +57,19 @@ def state_names(runs: list[FlowRun]) -> list[str]:
 
 
 def last_name(flow: Flow[Any, Any]) -> str:
-    """The name of the newest run of a flow."""
-    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+    """The name of the run of a flow that began last; one that is only scheduled does not count."""
+    from prefect.client.schemas.filters import (
+        FlowFilter,
+        FlowFilterName,
+        FlowRunFilter,
+        FlowRunFilterStartTime,
+    )
     from prefect.client.schemas.sorting import FlowRunSort
 
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[flow.name])),
+            flow_run_filter=FlowRunFilter(start_time=FlowRunFilterStartTime(is_null_=False)),
             sort=FlowRunSort.START_TIME_DESC,
             limit=1,
         )

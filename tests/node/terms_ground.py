@@ -189,9 +189,11 @@ def power_on_with_free_votes(three: ThreeMachines) -> None:
     for machine in three.machines.values():
         machine.services = {}
     three.power_on_all()
-    for name, machine in three.machines.items():
+    for machine in three.machines.values():
         free = {"boot_id": machine.boot_id, "vote": ["", 0, 0.0], "heard": {}, "missing": []}
         (machine.run / "terms.json").write_text(json.dumps({**free, "drain": None, "sole": 0}))
+    # Only now: the first guard asks at once, and a voter without the file would write its own.
+    for name, machine in three.machines.items():
         machine.services = services[name]
         machine.start_services()
 
