@@ -121,10 +121,8 @@ def parse_word(name: str, word: dict[str, Any], healthz: Health) -> Observation:
         ssh=Ssh.OK,
         healthz=healthz,
         gateway_runs=runs,
-        permitted=word.get("why_not") == "",
         guard=parse_guard(word.get("guard")),
         record=parse_record(word.get("record")),
-        boot_id=str(word.get("boot_id", "")),
         memory_age_seconds=float(age) if isinstance(age, int | float) else None,
         detail=str(word.get("detail") or word.get("record_error") or ""),
     )

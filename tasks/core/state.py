@@ -59,9 +59,7 @@ class Observation:
     ssh: Ssh
     healthz: Health = Health.UNKNOWN
     gateway_runs: bool | None = None
-    permitted: bool | None = None
     record: Record | None = None
-    boot_id: str = ""
     memory_age_seconds: float | None = None
     silent_seconds: float = 0.0
     silent_from: float = 0.0
@@ -103,7 +101,7 @@ def standing(seen: Observation, heard_seconds: float, silence_seconds: float) ->
 class History:
     """What one check leaves for the next.
 
-    `_since` and `_at` are T440's boot clock and are forgotten at a boot (`boot_id`); `failovers`
+    `_since` is T440's boot clock and is forgotten at a boot (`boot_id`); `failovers`
     (wall clock, automatic ones only) and `latched` are not. `level` and `told_wall` are the last
     alert: its level ("" before the first one), and when it was told (wall clock).
     """

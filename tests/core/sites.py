@@ -39,7 +39,7 @@ def site(**changes: Any) -> Site:
 
 def serving(node: str, **changes: Any) -> Observation:
     changes = {"heard_seconds": 0.5, "guard": "serving", **changes}
-    return look(node, healthz=Health.OK, gateway_runs=True, permitted=True, **changes)
+    return look(node, healthz=Health.OK, gateway_runs=True, **changes)
 
 
 def idle(node: str, **changes: Any) -> Observation:
@@ -48,17 +48,17 @@ def idle(node: str, **changes: Any) -> Observation:
 
 def hung(node: str, **changes: Any) -> Observation:
     changes = {"heard_seconds": 0.5, "guard": "starting", **changes}
-    return look(node, healthz=Health.TIMEOUT, gateway_runs=True, permitted=True, **changes)
+    return look(node, healthz=Health.TIMEOUT, gateway_runs=True, **changes)
 
 
 def strange_body(node: str) -> Observation:
     """Somebody else's web server on the gateway's port."""
-    return look(node, healthz=Health.WRONG_BODY, gateway_runs=True, permitted=True)
+    return look(node, healthz=Health.WRONG_BODY, gateway_runs=True)
 
 
 def crashed(node: str, **changes: Any) -> Observation:
     """Was let start in this boot, and nothing runs now."""
-    return look(node, permitted=True, guard="starting", **changes)
+    return look(node, guard="starting", **changes)
 
 
 def gone(node: str, seconds: float, ssh: Ssh = Ssh.TIMEOUT, **changes: Any) -> Observation:
@@ -81,7 +81,6 @@ def look(node: str, **changes: Any) -> Observation:
     fields: dict[str, Any] = {
         "healthz": Health.REFUSED,
         "gateway_runs": False,
-        "permitted": False,
         "memory_age_seconds": 60.0,
         "heard_seconds": 10_000.0,
         **changes,
