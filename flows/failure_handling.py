@@ -116,7 +116,7 @@ def move(site: Site, order: Order) -> Moved:
         seen = require_promotable(site, order)
         drive = Drive(
             site,
-            plan_for(order, seen[source]),
+            plan_for(site, order, seen[source]),
             lambda: sync(site, source, order.to, order.old.epoch, limit),
             reason_against(order),
         )
@@ -127,15 +127,19 @@ def move(site: Site, order: Order) -> Moved:
         return move_back(site, order, moved) if ended.move_back else moved
 
 
-def plan_for(order: Order, source: Observation) -> Plan:
-    """The order as the state machine wants it: what can be asked of the old holder."""
+def plan_for(site: Site, order: Order, source: Observation) -> Plan:
+    """The order as the state machine wants it: what can be asked of the old holder.
+
+    A guard that hangs cannot be drained, but its disk can still be read.
+    """
     answers = source.ssh is Ssh.OK
+    asks = source.asked_seconds < site.times.silence_seconds
     return Plan(
         record=order.old,
         source=order.old.holder,
         target=order.to,
         reason=order.reason,
-        source_answers=answers,
+        source_answers=answers and asks,
         source_disk=answers,
         lossless=order.action.planned,
         drain_limit=order.drain_seconds,

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from .machine import Machine
+from .prefect_api import PrefectApi
 from .processes import wait_until
 
 FIRST_PORT = 4200
@@ -24,7 +25,7 @@ POOLS = {"watch": 6, "data": 2}
 START_SECONDS = 90.0
 
 
-class PrefectServer:
+class PrefectServer(PrefectApi):
     """Server, pools, deployments and workers, all of them processes of T440.
 
     `address` is that of the UI. `settings`: more PREFECT_ variables for all of them.
@@ -45,12 +46,7 @@ class PrefectServer:
         argv = (sys.executable, "-m", "deployments.server", *place)
         log = self.t440.log / "prefect-server.log"
         self.t440.spawn(argv, {**self.environment, "PYTHONPATH": str(PROJECT)}, log)
-        wait_until(self._answers, START_SECONDS, f"the Prefect server answers (see {log})")
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError, ValueError):
-            return self.get("/health") is True
-        return False
+        wait_until(self.answers, START_SECONDS, f"the Prefect server answers (see {log})")
 
     def deploy(self, document: Mapping[str, Any], site_file: Path) -> None:
         """Make the work pools and deploy everything in `document` (prefect.yaml's content)."""
@@ -85,49 +81,15 @@ class PrefectServer:
             raise RuntimeError(f"prefect {' '.join(words)}: {(done.stdout + done.stderr)[-800:]}")
         return done.stdout
 
-    def get(self, path: str) -> Any:
-        """GET a JSON page of the API."""
-        with urllib.request.urlopen(self.api + path, timeout=5) as response:  # noqa: S310 - http:
-            return json.load(response)
-
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """POST a JSON body to the API."""
+    def request(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """POST `body`, or GET when there is none, as JSON. Raises OSError."""
         request = urllib.request.Request(  # noqa: S310 - http:
             self.api + path,
-            data=json.dumps(body).encode(),
+            data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=15) as response:  # noqa: S310 - http:
             return json.load(response)
-
-    def runs(self, flow: str, *, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest runs of a flow, newest first; those that never started are left out."""
-        body = {
-            "flows": {"name": {"any_": [flow]}},
-            "flow_runs": {"start_time": {"is_null_": False}},
-            "sort": "START_TIME_DESC",
-            "limit": limit,
-        }
-        found: list[dict[str, Any]] = self.post("/flow_runs/filter", body)
-        return found
-
-    def start_run(self, deployment: str, **parameters: Any) -> str:
-        """Start a deployment's run by hand, as its form in the UI does; returns the run's id."""
-        found = self.get(f"/deployments/name/{deployment}")
-        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
-        return str(self.post(f"/deployments/{found['id']}/create_flow_run", body)["id"])
-
-    def wait_for_run(self, run_id: str, seconds: float) -> dict[str, Any]:
-        """The run once it has ended. Raises TimeoutError after `seconds`."""
-        final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-        found: dict[str, Any] = {}
-
-        def ended() -> bool:
-            found.update(self.get(f"/flow_runs/{run_id}"))
-            return found["state_type"] in final
-
-        wait_until(ended, seconds, f"run {run_id} ends")
-        return found
 
 
 def prefect() -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Report:
         file = holder.term_file(now)
         word = _word(guard, now, running, action)
         reason = why
-        if not reason and not running:
+        if not reason and (not running or word in ("stopping", "not stopped")):
             boot_id = holder.boot_id
             reason = why_no_start(self.config.name, state, file, boot_id, now, guard.times)
         elif not reason and word == "unwell":

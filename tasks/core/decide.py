@@ -101,6 +101,9 @@ def _lost(s: Situation) -> str:
     seen = s.holder
     if s.standing(seen) is Standing.SILENT:
         return f"{seen.node} silent for {d.age(seen.heard_seconds)}, heard by nobody"
+    if d.guard_is_silent(s):
+        asked = d.age(seen.asked_seconds)
+        return f"{seen.node} answers but {trouble(seen)}, and its guard is silent for {asked}"
     return f"{seen.node} answers but {trouble(seen)}"
 
 

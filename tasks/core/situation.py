@@ -148,7 +148,14 @@ def guard_still_tries(s: Situation) -> bool:
     """The guard restarts once in place, and has not given up yet; it has as long as it says."""
     times, since = s.site.times, s.history.unwell_since
     limit = times.restart_grace_seconds + times.restart_watch_seconds
-    return s.holder.guard != "unwell" and (since is None or s.now.boot - since < limit)
+    if s.holder.guard == "unwell" or guard_is_silent(s):
+        return False
+    return since is None or s.now.boot - since < limit
+
+
+def guard_is_silent(s: Situation) -> bool:
+    """A guard that has not asked for H hangs or is gone: it restarts nothing."""
+    return s.holder.asked_seconds >= s.site.times.silence_seconds
 
 
 def latched(s: Situation) -> bool:

@@ -209,6 +209,27 @@ CASES = [
         level=WARN,
     ),
     case(
+        "its gateway is gone and its guard hangs: nobody there restarts it",
+        situation(A1, idle("pc-a", guard="", asked_seconds=14.0), idle("pc-b")),
+        Kind.FAILOVER,
+        "pc-b",
+        epoch=2,
+        level=CRITICAL,
+        reason="Failover to pc-b: pc-a answers but its gateway is not running, and its guard is"
+        " silent for 14 s",
+    ),
+    case(
+        "its gateway is gone and its guard is late: it may only be slow",
+        situation(A1, idle("pc-a", guard="", asked_seconds=13.9), idle("pc-b")),
+        Kind.NOTHING,
+        level=WARN,
+    ),
+    case(
+        "a gateway that serves goes on, although its guard is silent: its term will end it",
+        situation(A1, serving("pc-a", asked_seconds=15.0), idle("pc-b")),
+        Kind.NOTHING,
+    ),
+    case(
         "the guard restarted it in vain: failover",
         situation(A1, hung("pc-a", guard="unwell"), idle("pc-b")),
         Kind.FAILOVER,

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,10 +101,10 @@ def openclaw() -> Path:
     return _made("openclaw", [OPENCLAW, NODE_JS], _make_openclaw)
 
 
-def prefect() -> Path:
-    """A layer for T440 with /opt/dualjoe: Python and the pinned requirements of this project."""
-    lock = (PROJECT / "requirements.lock").read_text()
-    return _made("prefect", [base().name, lock], _make_prefect)
+def libraries() -> Path:
+    """Where this interpreter's own .venv has its libraries; T440's Prefect runs on them."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return Path(sys.prefix) / "lib" / version / "site-packages"
 
 
 def _made(kind: str, made_from: object, make: Callable[[Path], None]) -> Path:
@@ -174,31 +175,6 @@ def _make_openclaw(target: Path) -> None:
     entry = "/opt/openclaw/node_modules/openclaw/openclaw.mjs"
     program.write_text(f'#!/bin/sh\nexec /opt/openclaw/bin/node {entry} "$@"\n')
     program.chmod(0o755)
-
-
-def _make_prefect(target: Path) -> None:
-    """The layer holds only what pip wrote on top of the base."""
-    (target / "upper").mkdir()
-    (target / "work").mkdir()
-    (target / "all").mkdir()
-    lower = f"lowerdir={base()},upperdir={target}/upper,workdir={target}/work"
-    script = (
-        f"mount -t overlay none -o {lower} {target}/all && cd {target}/all"
-        " && cp /etc/resolv.conf etc/ && cp -rT /etc/ssl/certs etc/ssl/certs"
-        " && if [ -e /etc/pip.conf ]; then cp /etc/pip.conf etc/; fi"
-        " && mount --bind /dev dev && mkdir -p /var/cache/dualjoe-pip var/cache/dualjoe-pip"
-        " && for place in /opt/wheels /opt/pypi /opt/pypi-more; do if [ -d $place ];"
-        " then mkdir -p .$place; mount --bind $place .$place; fi; done"
-        " && chroot . python3 -m venv /opt/dualjoe"
-        " && chroot . /opt/dualjoe/bin/pip install -qq --disable-pip-version-check"
-        " --require-hashes --no-deps -r /dev/stdin"
-    )
-    lock = (PROJECT / "requirements.lock").read_text()
-    _run(("unshare", "--mount", "sh", "-ec", script), given=lock)
-    (target / "opt").mkdir()
-    (target / "upper/opt/dualjoe").rename(target / "opt/dualjoe")
-    for name in ("upper", "work", "all"):
-        shutil.rmtree(target / name)
 
 
 def _codename() -> str:

@@ -84,10 +84,11 @@ def make_fault(item: pytest.Item) -> Fault:
     given = item.callspec.params if hasattr(item, "callspec") else {}
 
     @functools.wraps(item.function)
-    def fault(joe: Service) -> object:
+    def run(joe: Service) -> object:
         return item.function(joe=joe, **given)
 
-    return fault
+    is_real = item.get_closest_marker("openclaw") is not None
+    return Fault(run, {"real": True} if is_real else {})
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -47,9 +47,9 @@ class Internet:
         """The proofs of two live pollers."""
         return overlaps(self.log.read_text().splitlines())
 
-    def polls(self) -> int:
-        """How often a gateway has asked for messages."""
-        return self.log.read_text().count('"poll"')
+    def starts(self) -> int:
+        """How often a gateway has introduced itself: each process does so before its first poll."""
+        return self.log.read_text().count('"getMe"')
 
     def close(self) -> None:
         for process in self._processes:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import signal
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from deployments.demo.processes import wait_until
+from deployments.demo.processes import read_command, wait_until
+from tests.lab import cache
 from tests.lab.audit import AFTER_THAW_SECONDS, Auditor
+from tests.lab.files import HOME, JOE, put
 from tests.lab.hosts import Host
 from tests.lab.internet import Internet
 from tests.lab.lab import Lab
+from tests.lab.openclaw import GUARD, UNIT
 from tests.lab.oracle import Oracle
-from tests.lab.site import BINDS, NODES, UNIT, Site
+from tests.lab.prefect import LabPrefect
+from tests.lab.site import BINDS, NODES, Site
 from tests.lab.watchdog import WATCH_SECONDS, Watchdog
 from tests.lab.watcher import LONGEST_GAP_SECONDS, Seen
 
@@ -26,12 +33,12 @@ TAKEOVER_SECONDS = 45.0
 class Service:
     """pc-a serves at epoch 1, pc-b stands by, T440's decisions are on.
 
-    `openclaw` are the stand-in's settings. `said` is what was measured, for the report.
+    `real`: with the real OpenClaw instead of the stand-in. `said` is what was measured.
     """
 
-    def __init__(self, folder: Path, **openclaw: Any) -> None:
+    def __init__(self, folder: Path, real: bool = False) -> None:
         self.said: list[str] = []
-        self.lab = Lab(binds=BINDS)
+        self.lab = Lab({**BINDS, cache.openclaw(): "/opt/openclaw"} if real else BINDS)
         self.frozen: list[tuple[float, float]] = []  # what the oracle saw meanwhile is no overlap
         self.excused: list[tuple[float, float]] = []  # nor what a test itself made look like one
         self._watchdog: Watchdog | None = None
@@ -40,7 +47,7 @@ class Service:
         try:
             self.lab.start_all()
             self.internet = self._ends.enter_context(Internet(self.lab, folder / "bot.jsonl"))
-            self.site = Site(self.lab, **openclaw)
+            self.site = Site(self.lab, real)
             self.t440, self.pc_a, self.pc_b = self.site.t440, self.site.pc_a, self.site.pc_b
             groups = {name: host.group for name, host in self.site.nodes.items()}
             self.oracle = self._ends.enter_context(Oracle(groups))
@@ -81,6 +88,15 @@ class Service:
         self.watchdog.move(to, "ordered by the test")
         return self.oracle.now()
 
+    def start_prefect(self, **times: float) -> LabPrefect:
+        """Have the product decide: a real Prefect on T440; `times` as in its site file."""
+        self.leave_undecided()
+        begun = time.monotonic()
+        prefect = LabPrefect(self.site, times)
+        prefect.sync()
+        self.say(f"Prefect on T440 had synced the memory {time.monotonic() - begun:.0f} s later")
+        return prefect
+
     # What a node says of itself
 
     def status(self, host: Host) -> dict[str, Any]:
@@ -88,11 +104,16 @@ class Service:
         return self.site.note(host, "guard.json")
 
     def wait_until_live(self, host: Host, seconds: float) -> float:
-        """Until the gateway's own /healthz is well; returns when, by the oracle's clock."""
+        """Until the gateway's own /healthz is well; returns when, by the oracle's clock.
+
+        Only what the guard has said since this call counts: its last word is up to a second old.
+        """
+        called = time.monotonic()
 
         def is_live() -> bool:
             told = self.status(host)
-            fresh = bool(told) and host.boottime() - told["at"] < 3
+            age = host.boottime() - told["at"] if told else float("inf")
+            fresh = age < min(3.0, time.monotonic() - called)
             return fresh and told["live"] is True and bool(host.procs(UNIT))
 
         wait_until(is_live, seconds, f"{host.name} serves ({self.status(host)})")
@@ -122,6 +143,40 @@ class Service:
         while self.oracle.now() < begun + seconds:
             assert self.oracle.running == (host.name,), f"{self.oracle.running} serves"
             time.sleep(0.1)
+
+    def alerts(self) -> list[str]:
+        """What a person was told, from T440's journal: a line each, oldest first."""
+        journal = self.t440.home / ".dualjoe/state/journal.jsonl"
+        entries = [json.loads(line) for line in journal.read_text().splitlines()]
+        return [f"{e['level']}: {e['text']}" for e in entries if e["kind"] == "alert"]
+
+    # What is done to a node's guard and doors
+
+    def guard_pid(self, host: Host) -> int:
+        return min(host.procs(GUARD))
+
+    def stop_guard(self, host: Host) -> None:
+        """It hangs from here on."""
+        os.kill(self.guard_pid(host), signal.SIGSTOP)
+
+    def without_watchdog(self, host: Host) -> None:
+        """systemd will not notice when the guard hangs; the node serves again with a new guard."""
+        folder = f"/run/user/1000/systemd/user/{GUARD}.d"
+        host.run(("mkdir", "-p", folder))
+        host.run(("sh", "-c", f"cat >{folder}/lab.conf"), given="[Service]\nWatchdogSec=0\n")
+        host.run(("systemctl", "--user", "daemon-reload"))
+        host.run(("systemctl", "--user", "restart", GUARD))
+        self.wait_until_live(host, 40)
+
+    def close_door(self, name: str, verb: str) -> None:
+        """Close a door of a machine, and end the connections that came through it."""
+        host = self.lab.hosts[name]
+        keys = host.home / ".ssh/authorized_keys"
+        kept = [line for line in keys.read_text().splitlines() if f"{JOE} {verb}" not in line]
+        put(host, f"{HOME}/.ssh/authorized_keys", "\n".join(kept) + "\n")
+        for pid in host.group.pids():
+            if read_command(pid).endswith(f"{JOE} {verb}"):
+                os.kill(pid, signal.SIGKILL)
 
     # Freezing
 

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 from tests.lab.service import Service
 
 AT_ONCE = max(1, int(os.environ.get("DUALJOE_LABS", "1")))
-Fault = Callable[[Service], object]
+
+
+class Fault(NamedTuple):
+    """What is done to a service of its own, made with these keywords."""
+
+    run: Callable[[Service], object]
+    service: Mapping[str, Any] = {}
 
 
 class Outcome:
@@ -54,7 +61,7 @@ class SideBySide:
     def _run(self, fault: Fault) -> Outcome:
         with TemporaryDirectory(prefix="dj-lab") as folder:
             try:
-                service = Service(Path(folder))
+                service = Service(Path(folder), **fault.service)
             except BaseException as error:
                 return Outcome((), error)
             with self._lock:
@@ -69,7 +76,7 @@ class SideBySide:
     def _try(self, service: Service, fault: Fault) -> Outcome:
         """The fault, and after it the audit of every invariant, not only of the one at hand."""
         try:
-            fault(service)
+            fault.run(service)
         except BaseException as error:
             service.say(service.report())
             return Outcome(service.said, error)

@@ -4,70 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from deployments.build_node import build
 from tests.lab import cache
 from tests.lab.commands import Failed, run
+from tests.lab.files import HOME, JOE, LIBRARIES, OWN, SOURCE, as_json, put
 from tests.lab.hosts import Host
-from tests.lab.internet import URL
 from tests.lab.lab import Lab
+from tests.lab.openclaw import (
+    FUSE,
+    GUARD,
+    PORT,
+    REAL,
+    STAND_IN,
+    UNIT,
+    install_real,
+    install_stand_in,
+)
 
-SOURCE = "/opt/source"  # where the hosts see the stand-in OpenClaw
-BINDS = {cache.PROJECT / "deployments": f"{SOURCE}/deployments"}
-HOME = f"/home/{cache.USER}"
-OWN = f"{HOME}/.dualjoe"
-JOE = f"{OWN}/joe.pyz"
+BINDS = {
+    **{cache.PROJECT / name: f"{SOURCE}/{name}" for name in ("deployments", "flows", "tasks")},
+    cache.libraries(): LIBRARIES,
+}
 RUN = f"run/user/{cache.UID}/dualjoe"
 T440, NODES = "t440", ("pc-a", "pc-b")
 MACHINES = (T440, *NODES)
-PORT = 18789
-UNIT = "openclaw-gateway.service"
-GUARD, FUSE = "joe-guard.service", "joe-fuse.service"
-UNITS = cache.PROJECT / "deployments" / "systemd"
 KEYS = {T440: ("control",), "pc-a": ("pull", "answer"), "pc-b": ("pull", "answer")}
-# As the real `openclaw gateway install` writes it, but for the program and Windows' variables.
-GATEWAY_UNIT = f"""\
-[Unit]
-Description=OpenClaw Gateway
-After=network-online.target
-Wants=network-online.target
-StartLimitBurst=10
-StartLimitIntervalSec=300
-
-[Service]
-ExecStart={HOME}/bin/openclaw gateway --port {PORT}
-Restart=always
-RestartSec=5
-RestartPreventExitStatus=78
-TimeoutStopSec=330
-TimeoutStartSec=30
-SuccessExitStatus=0 143
-OOMPolicy=continue
-KillMode=mixed
-Environment=HOME={HOME}
-Environment=TMPDIR=/tmp
-Environment=OPENCLAW_GATEWAY_PORT={PORT}
-Environment=OPENCLAW_SYSTEMD_UNIT={UNIT}
-
-[Install]
-WantedBy=default.target
-"""
-INSTALL = """\
-import json, pathlib, sys
-sys.path.append({source!r})
-from deployments.demo.openclaw.install import install
-install(pathlib.Path.home(), {port}, {url!r}, **json.loads(sys.stdin.read()))
-"""
 
 
 class Site:
     """The three hosts of `lab` with everything in place; nothing of it runs yet.
 
-    `openclaw` are the stand-in's settings (start_seconds, write_seconds, ...).
+    `real`: the real OpenClaw. Other keywords are the stand-in's settings (start_seconds, ...).
     """
 
-    def __init__(self, lab: Lab, **openclaw: Any) -> None:
+    def __init__(self, lab: Lab, real: bool = False, **openclaw: Any) -> None:
         self.lab = lab
         self.t440, self.pc_a, self.pc_b = (lab.hosts[name] for name in MACHINES)
         self.nodes = {name: lab.hosts[name] for name in NODES}
@@ -77,11 +50,11 @@ class Site:
                 self._make_key(name, key)
         for name, host in self._hosts():
             put(host, JOE, program, 0o755)
-            put(host, f"{OWN}/node.json", as_json(node_document(name)))
+            put(host, f"{OWN}/node.json", as_json(node_document(name, real)))
             put(host, f"{OWN}/known_hosts", self._known_hosts())
             put(host, f"{HOME}/.ssh/authorized_keys", self._doors(name))
-        for name, host in self.nodes.items():
-            self._install_openclaw(host, {"node": name, "start_seconds": 1.0, **openclaw})
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: self._install(name, real, openclaw), NODES))
 
     def _build(self) -> bytes:
         """joe.pyz; several labs may be made at once."""
@@ -93,6 +66,13 @@ class Site:
 
     def _hosts(self) -> list[tuple[str, Host]]:
         return [(name, self.lab.hosts[name]) for name in MACHINES]
+
+    def _install(self, name: str, real: bool, openclaw: dict[str, Any]) -> None:
+        if real:
+            install_real(self.nodes[name])
+        else:
+            settings = {"node": name, "start_seconds": 1.0, **openclaw}
+            install_stand_in(self.nodes[name], settings)
 
     def _make_key(self, name: str, key: str) -> None:
         host = self.lab.hosts[name]
@@ -124,16 +104,6 @@ class Site:
             open_to = f'port-forwarding,permitopen="127.0.0.1:{PORT}",permitlisten="127.0.0.1:1"'
             lines.append(f"{door('rpc', open_to)} {self._public(T440, 'control')}")
         return "\n".join(lines) + "\n"
-
-    def _install_openclaw(self, host: Host, settings: dict[str, Any]) -> None:
-        script = INSTALL.format(source=SOURCE, port=PORT, url=URL)
-        host.run(("python3", "-c", script), given=json.dumps(settings))
-        put(host, f"{HOME}/.config/systemd/user/{UNIT}", GATEWAY_UNIT)
-        for file in sorted(UNITS.rglob("*")):
-            if file.is_file() and file.name != UNIT:
-                place = file.relative_to(UNITS)
-                put(host, f"{HOME}/.config/systemd/user/{place}", file.read_text())
-        host.run(("systemctl", "--user", "daemon-reload"))
 
     # What runs
 
@@ -189,7 +159,7 @@ class Site:
             put(host, place, text)
 
 
-def node_document(name: str) -> dict[str, Any]:
+def node_document(name: str, real: bool) -> dict[str, Any]:
     """node.json of one machine."""
     is_node = name in NODES
     peers = {
@@ -211,7 +181,7 @@ def node_document(name: str) -> dict[str, Any]:
         "run": f"/{RUN}",
         "nodes": list(NODES),
         "supervisor": "systemd" if is_node else "none",
-        "openclaw": [f"{HOME}/bin/openclaw"],
+        "openclaw": [REAL if real else STAND_IN],
         "openclaw_home": f"{HOME}/.openclaw",
         "gateway_unit": UNIT,
         "gateway_port": PORT,
@@ -229,20 +199,3 @@ def door(verb: str, more: str = "") -> str:
     """The options of a key: one forced command, and nothing else but `more`."""
     options = f"restrict,{more}" if more else "restrict"
     return f'{options},command="/usr/bin/python3 -IS {JOE} {verb}"'
-
-
-def as_json(value: object) -> str:
-    return json.dumps(value, indent=2) + "\n"
-
-
-def put(host: Host, place: str, content: str | bytes, mode: int = 0o644) -> None:
-    """Write a file of the host's user, with the folders above it; whole or not at all."""
-    file = host.files / place.lstrip("/")
-    made = [folder for folder in reversed(file.parents) if not folder.exists()]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.new")
-    beside.write_bytes(content.encode() if isinstance(content, str) else content)
-    beside.chmod(mode)
-    for part in (*made, beside):
-        os.chown(part, cache.UID, cache.UID)
-    beside.replace(file)

@@ -15,7 +15,8 @@ from typing import Any, Self
 
 from deployments.node.timing import Timing
 from tests.lab.commands import Failed
-from tests.lab.site import NODES, OWN, Site
+from tests.lab.files import OWN
+from tests.lab.site import NODES, Site
 
 OTHER_HEARD_SECONDS = 6.0
 WATCH_SECONDS = 60.0
