@@ -175,6 +175,30 @@ def test_an_answer_that_says_serving_counts_as_heard_when_it_was_asked_for() -> 
     assert holder().hear(told._replace(t=NOW - 5), NOW, state) == state
 
 
+def test_an_answer_that_says_stopped_is_no_sign_of_serving() -> None:
+    state = State(B2, heard={"pc-b": Heard(NOW - 9, NOW - 9, B2, None)})
+    told = answer("pc-b", B2, granted=False, serving=False, t=NOW - 2)
+    assert holder().hear(told, NOW, state) == state
+
+
+def test_a_voter_without_a_record_changes_nothing() -> None:
+    for vote in (LENT_TO_B, Vote(UNKNOWN, 0, NOW + 9)):
+        state = State(A3, vote)
+        assert holder().hear(answer("pc-b", None, granted=False), NOW, state) == state
+    assert holder().term_file(NOW) == file(0.0, epoch=0)  # and so is a guard's term before it asks
+
+
+def test_only_a_vote_that_is_lent_to_oneself_is_told_as_serving_alone() -> None:
+    assert not holder().ask(NOW, State(A1, LENT_TO_B), False)[1].sole
+    assert holder().ask(NOW, State(A1, Vote("pc-a", 1, NOW + 5)), False)[1].sole
+    assert not holder().ask(NOW, State(A1, Vote("pc-a", 1, NOW - 5)), False)[1].sole
+
+
+def test_a_vote_lent_to_oneself_is_back_with_a_grant_also_after_the_lone_epoch() -> None:
+    state = holder().hear(answer(record=A3), NOW, State(A3, Vote("pc-a", 1, NOW + 9)))
+    assert state.vote == FREE
+
+
 def alone() -> tuple[Holder, State]:
     """A node that a person has told to serve alone, and that does."""
     guard = holder()

@@ -84,7 +84,8 @@ def test_a_gateway_started_by_hand_with_no_term_is_killed() -> None:
 def test_a_drain_ends_the_work_once_while_the_term_goes_on() -> None:
     guard = serving()
     guard.hear(answer(drain=True, t=NOW + 1), NOW + 1, State(A1))
-    assert looks(guard, State(A1), NOW + 1, NOW + 12) == [Action.DRAIN, Action.NOTHING]
+    third = [Action.DRAIN, Action.NOTHING, Action.NOTHING]
+    assert looks(guard, State(A1), NOW + 1, NOW + 11, NOW + 12) == third
     assert guard.ask(NOW + 12, State(A1), True)[1].want
     assert guard.look(NOW + 12, State(A1), False) is Action.NOTHING
 
