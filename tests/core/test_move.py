@@ -11,6 +11,7 @@ from tasks.core.move import (
     Finish,
     KillGateway,
     Move,
+    MoveTimes,
     Outcome,
     Plan,
     RenewDrain,
@@ -91,6 +92,39 @@ def test_an_agent_that_works_past_its_limit_is_killed_and_its_last_memory_still_
     assert SYNC in effects[2]
 
 
+def test_a_killed_gateway_has_the_kill_budget_an_ask_and_a_probe_to_be_seen_stopped() -> None:
+    move, effects = run(SWITCHOVER, (0.0, WELL), (20.0, WELL), (28.9, WELL))
+    assert effects[2] == [RenewDrain("pc-a", 4, 38.9)]
+    assert move.finished is None
+
+
+def test_a_guard_that_cannot_be_drained_does_not_keep_its_disk_from_being_read() -> None:
+    """It hangs: its last word, that it serves, is old; and a running one is not waited for."""
+    for hung in (SILENT, WELL):
+        _, effects = run(DISK_ONLY, (0.0, hung), (1.0, hung._replace(synced=True)), (2.0, hung))
+        assert effects == [[SYNC], [], [WRITE]]
+
+
+def test_a_gateway_that_comes_back_during_the_final_sync_does_not_begin_the_drain_anew() -> None:
+    done = STOPPED._replace(synced=True)
+    _, effects = run(
+        SWITCHOVER, (0.0, STOPPED), (1.0, WELL), (2.0, WELL._replace(synced=True)), (2.5, done)
+    )
+    assert effects[2:] == [[], [WRITE]]
+
+
+def test_the_drain_is_renewed_until_the_write() -> None:
+    done = STOPPED._replace(synced=True)
+    _, effects = run(SWITCHOVER, (0.0, STOPPED), (1.0, done), (4.0, done))
+    assert effects[2] == [RenewDrain("pc-a", 4, 14.0), WRITE]
+
+
+def test_the_site_s_own_times_are_kept() -> None:
+    move = Move(FAILOVER, 0.0, MoveTimes(heard_within=1.0))
+    move.advance(0.0, SILENT)
+    assert ending(move.advance(0.1, SILENT._replace(target_heard_s=1.1))).outcome is Outcome.STAYED
+
+
 ENDS = {
     "a switchover stays when the final sync fails": (
         SWITCHOVER,
@@ -146,6 +180,20 @@ ENDS = {
         FAILOVER,
         [(0.0, SILENT), (0.1, SILENT), (0.2, SILENT._replace(record=Record(5, "pc-a")))],
         Outcome.STALE,
+    ),
+    "it is stale when a lower record that names the other node turns up": (
+        FAILOVER,
+        [(0.0, SILENT), (0.1, SILENT), (0.2, SILENT._replace(record=Record(3, "pc-b")))],
+        Outcome.STALE,
+    ),
+    "a switchover stays when the old holder was last heard too long ago after the final sync": (
+        SWITCHOVER,
+        [
+            (0.0, STOPPED),
+            (1.0, STOPPED._replace(synced=True)),
+            (8, STOPPED._replace(source_heard_s=7)),
+        ],
+        Outcome.STAYED,
     ),
     "it is overtaken by a higher record": (
         FAILOVER,

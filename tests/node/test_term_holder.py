@@ -15,6 +15,7 @@ STALE = {
     "holder 1: to an earlier guard": answer(t=NOW - 101.0),
     "holder 2: not granted": answer(granted=False),
     "holder 2: granted at a lower record": answer(record=Record(0, "pc-a")),
+    "holder 2: granted without a record, while this node has one": answer(record=None),
     "holder 2: granted at an equal epoch with another holder": answer(record=Record(1, "pc-b")),
 }
 
@@ -185,7 +186,9 @@ def test_a_voter_without_a_record_changes_nothing() -> None:
     for vote in (LENT_TO_B, Vote(UNKNOWN, 0, NOW + 9)):
         state = State(A3, vote)
         assert holder().hear(answer("pc-b", None, granted=False), NOW, state) == state
-    assert holder().term_file(NOW) == file(0.0, epoch=0)  # and so is a guard's term before it asks
+    guard = holder()
+    guard.hear(answer(record=None), NOW, State(None))
+    assert guard.term_file(NOW) == file(0.0, epoch=0)  # and so is a guard's term before it asks
 
 
 def test_only_a_vote_that_is_lent_to_oneself_is_told_as_serving_alone() -> None:
