@@ -14,13 +14,14 @@ setup:  ## Debian packages, .venv and the pinned requirements; the others do it 
 demo: setup  ## the three machines on loopback with a real Prefect: a failure, a failover, a failback (SPEED=10)
 	@$(python) -m deployments.demo --speed $(SPEED)
 
-test: lint  ## ruff, mypy --strict, and the tests in a random order whose seed is printed; without the lab
-	@echo "test: pytest, in a random order; for the same one again add the --randomly-seed=... printed below"
-	@$(python) -m pytest --ignore tests/lab
-
-lab: setup  ## only the tests on three systemd hosts; each says what it measured (root; DUALJOE_LABS=N at once)
+test: lint  ## ruff, mypy --strict, and all tests in a random order whose seed is printed
 	@$(python) -m tests.lab.cache
-	@$(python) -m pytest -m lab -rP tests/lab
+	@echo "test: pytest, in a random order; for the same one again add the --randomly-seed=... printed below"
+	@$(python) -m pytest
+
+lab: setup  ## only the tests on three systemd hosts, each with what it measured (root)
+	@$(python) -m tests.lab.cache
+	@$(python) -m pytest -rP tests/lab
 
 lint: setup  ## ruff and mypy --strict
 	@echo "lint: ruff" && $(python) -m ruff check --quiet .

@@ -108,7 +108,11 @@ def _lost(s: Situation) -> str:
 
 
 def _failover(s: Situation) -> str:
-    return f"Failover to {s.other.node}: {_lost(s)}"
+    old = s.other.memory_age_seconds or 0.0
+    warning = ""
+    if old > s.site.times.memory_warn_seconds:
+        warning = f"; the memory there is {d.age(old)} old"
+    return f"Failover to {s.other.node}: {_lost(s)}{warning}"
 
 
 def _quiet(s: Situation) -> str:

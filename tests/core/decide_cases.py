@@ -230,6 +230,16 @@ CASES = [
         Kind.NOTHING,
     ),
     case(
+        "memory older than a quarter of an hour is promoted, and the reason says so",
+        situation(A1, gone("pc-a", 15), idle("pc-b", memory_age_seconds=901.0)),
+        Kind.FAILOVER,
+        "pc-b",
+        epoch=2,
+        level=CRITICAL,
+        reason="Failover to pc-b: pc-a silent for 15 s, heard by nobody; the memory there is 15"
+        " min old",
+    ),
+    case(
         "the guard restarted it in vain: failover",
         situation(A1, hung("pc-a", guard="unwell"), idle("pc-b")),
         Kind.FAILOVER,

@@ -160,6 +160,8 @@ def _make_base(target: Path) -> None:
 
 
 def _make_openclaw(target: Path) -> None:
+    if shutil.which("npm") is None:
+        raise LabImpossible("npm is missing, which brings the real OpenClaw: apt-get install npm")
     npm = ("npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(target))
     _run((*npm, NODE_JS))
     found = [file for file in target.rglob("bin/node") if file.is_file() and not file.is_symlink()]
@@ -209,12 +211,15 @@ def _run(argv: tuple[str, ...], env: Mapping[str, str] = {}, given: str = "") ->
 
 
 def main() -> int:
-    """Make what the plain lab needs, or say in words why it cannot run here."""
+    """Make what the lab needs, or say in words why it cannot run here."""
     try:
         ensure_tools()
-        print(f"lab: the hosts' file system is {base()}")
+        print("lab: the hosts' file system (a minute when it is made anew)", flush=True)
+        base()
+        print("lab: the real OpenClaw (a minute or two when it is made anew)", flush=True)
+        openclaw()
     except LabImpossible as error:
-        print(f"lab: it cannot run here, its tests are skipped: {error}")
+        print(f"lab: not all of it can run here, and what cannot is skipped: {error}")
     return 0
 
 

@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -44,9 +45,14 @@ def ground() -> None:
         cache.ensure_tools()
         cache.base()
     except cache.LabImpossible as error:
-        if os.environ.get("CI") == "true" and os.geteuid() == 0:
-            pytest.fail(f"the lab must run here, and cannot: {error}")
-        pytest.skip(f"the lab cannot run here: {error}")
+        give_up(error)
+
+
+def give_up(error: cache.LabImpossible) -> NoReturn:
+    """Skip in words; on a machine that is there to test, a lab that does not run is a failure."""
+    if os.environ.get("CI") == "true" and os.geteuid() == 0:
+        pytest.fail(f"the lab must run here, and cannot: {error}")
+    pytest.skip(f"the lab cannot run here: {error}")
 
 
 @pytest.fixture
@@ -73,6 +79,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         session.stash[FAULTS] = SideBySide({item.nodeid: make_fault(item) for item in faults})
     outcome = session.stash[FAULTS].outcome(pyfuncitem.nodeid)
     print("\n".join(outcome.said))
+    if isinstance(outcome.error, cache.LabImpossible):
+        give_up(outcome.error)
     if outcome.error is not None:
         raise outcome.error
     return True

@@ -75,7 +75,7 @@ class LabPrefect(PrefectApi):
     def request(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """POST `body`, or GET when there is none, from T440 itself. Raises OSError."""
         # A busy SQLite server answers 503, and means it.
-        words = ["curl", "-sS", "--retry", "5", "--fail-with-body"]
+        words = ["curl", "-sS", "--retry", "5", "--fail"]
         words.append(f"http://127.0.0.1:{PORT}/api{path}")
         if body is not None:
             words += ["-H", "Content-Type: application/json", "--data-binary", "@-"]
