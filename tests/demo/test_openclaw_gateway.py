@@ -51,6 +51,14 @@ def test_a_starting_gateway_refuses_then_lives_and_then_is_ready(openclaw: Stand
     openclaw.wait_until_ready()
 
 
+def test_a_channel_that_is_down_makes_it_not_ready_but_it_lives(openclaw: StandIn) -> None:
+    openclaw.serve()
+    openclaw.fault("channel-down")
+    status, body = openclaw.get("/readyz")
+    assert (status, json.loads(body)["failing"]) == (503, ["telegram"])
+    assert openclaw.get("/healthz") == (200, LIVE)
+
+
 def test_an_idle_gateway_stops_at_once(openclaw: StandIn) -> None:
     gateway = openclaw.serve()
     gateway.send_signal(signal.SIGTERM)

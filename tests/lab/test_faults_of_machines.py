@@ -61,6 +61,20 @@ def test_t440_is_off_and_then_the_serving_node_dies(joe: Service) -> None:
     joe.say(f"pc-b served {live - silent_since - 30:.1f} s after T440 was back")
 
 
+def test_the_house_loses_power(joe: Service) -> None:
+    """All three at once: they come back with the record alone, and withhold their votes first."""
+    for host in (joe.t440, joe.pc_a, joe.pc_b):
+        host.power_cut()
+    joe.oracle.wait_for(seconds=5)
+    for host in (joe.pc_b, joe.t440, joe.pc_a):
+        host.start()
+    on = joe.oracle.now()
+    live = joe.wait_until_live(joe.pc_a, TAKEOVER_SECONDS) - on
+    joe.say(f"pc-a served again {live:.1f} s after the last machine was up")
+    assert joe.watchdog.moves == []
+    assert joe.epochs() == {"t440": 1, "pc-a": 1, "pc-b": 1}
+
+
 @pytest.mark.parametrize("lost", ["lost", "restored older"])
 def test_t440_comes_back_with_its_record(joe: Service, lost: str) -> None:
     """It takes over the higher epoch from the nodes, and lends no vote before that."""

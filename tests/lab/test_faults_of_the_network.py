@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
+from deployments.demo.processes import read_command
+from tests.lab.openclaw import PORT
 from tests.lab.service import TAKEOVER_SECONDS, Service
 
 # Longer than a term: what still serves then was granted anew, without the one that is cut off.
@@ -67,6 +72,9 @@ def test_telegram_is_away_for_both_nodes(joe: Service) -> None:
     """The provider is down: moving Joe would mend nothing."""
     joe.pc_a.cut("box")
     joe.pc_b.cut("box")
+    joe.site.fault(joe.pc_a, "channel-down")  # as the real one may say it
+    ready = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"127.0.0.1:{PORT}/readyz")
+    joe.pc_a.wait_until(lambda: joe.pc_a.run(ready) == "503", 5, "/readyz says 503")
     joe.serves_on(joe.pc_a, TERM_SECONDS)
     assert joe.watchdog.moves == []
     assert joe.status(joe.pc_a)["live"] is True
@@ -78,5 +86,16 @@ def test_the_network_pauses_for_ten_seconds(joe: Service) -> None:
     begun = joe.oracle.now()
     joe.pc_b.wait_until(lambda: joe.oracle.now() >= begun + 10, 15, "10 s have passed")
     joe.pc_a.plug()
+    joe.serves_on(joe.pc_a, TERM_SECONDS)
+    assert joe.watchdog.moves == []
+
+
+def test_the_serving_node_takes_no_ssh_any_more(joe: Service) -> None:
+    """Nobody can look into it, but its own asks go out: it is heard, and serves on."""
+    joe.pc_a.run(("systemctl", "--quiet", "stop", "ssh.socket", "ssh.service"), user="root")
+    for pid in joe.pc_a.group.pids():
+        if read_command(pid).startswith("sshd:"):
+            os.kill(pid, signal.SIGKILL)
+    joe.pc_b.wait_until(lambda: not joe.pc_a.listens(22), 5, "pc-a's sshd is gone")
     joe.serves_on(joe.pc_a, TERM_SECONDS)
     assert joe.watchdog.moves == []

@@ -147,8 +147,10 @@ class Gateway:
             pending = {"pendingReason": failing[0]} if failing else {}
             return _code(started), _json({**status, **pending})
         if path in ("/readyz", "/ready"):
-            ready = {"ready": started, "failing": failing, "uptimeMs": uptime}
-            return _code(started), _json({**ready, **({"eventLoop": {}} if started else {})})
+            if self.settings.fault("channel-down") is not None:
+                failing.append("telegram")
+            ready = {"ready": not failing, "failing": failing, "uptimeMs": uptime}
+            return _code(not failing), _json({**ready, **({"eventLoop": {}} if started else {})})
         if path == "/stand-in":  # ours: what the command line must know for `health --json`
             return "200 OK", _json({"telegram": self.telegram.state} if self.telegram else {})
         return "404 Not Found", "Not Found"

@@ -19,6 +19,7 @@ FAULTS = {
     "crash-at-start": "the gateway ends with exit code 1 in the middle of its start",
     "slow-start": "the start takes so many seconds",
     "foreign-body": "/healthz answers 200 with a body that is not the gateway's",
+    "channel-down": "/readyz answers 503 because of a channel; /healthz stays as it is",
     "run": "an agent's run is active until the file is gone: a stop drains",
 }
 
