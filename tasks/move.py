@@ -72,19 +72,25 @@ class Drive:
         return self.move.finished
 
     def see(self) -> Seen:
-        """Both nodes, T440's record and voter, and the sync, as they are now."""
-        self.looks = look_at_all(self.site, self.looks)
+        """The target, T440's record and voter, and the sync, as they are now.
+
+        Into the source nobody looks until it may have to take Joe back: what counts is what the
+        voters hear of it, and a look into a node that is gone would hold up the move.
+        """
+        watching = self.move.step is Step.WATCH
+        ending = watching and now().boot + 2 * self.site.times.probe_seconds > self.move.watch_ends
+        names = (self.plan.target, self.plan.source) if ending else (self.plan.target,)
+        self.looks = look_at_all(self.site, self.looks, names)
         source, target = self.looks[self.plan.source], self.looks[self.plan.target]
         record = read_record(self.site)
         s = Situation(self.site, record, self.looks, History(), now())
-        watching = self.move.step is Step.WATCH
         return Seen(
             record=record,
             source_serving=source.says_serving is not False,
             source_heard_s=source.asked_seconds,
             target_heard_s=target.asked_seconds,
             not_promotable=self.why_not(s, target),
-            source_promotable=not why_not_reachable(s, source),  # its memory is its own
+            source_promotable=ending and not why_not_reachable(s, source),  # its memory is its own
             target_serves=watching and is_serving(self.site, self.plan.target),
             synced=self.synced(),
         )

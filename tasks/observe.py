@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -53,14 +53,23 @@ def observe_until(
     return seen
 
 
-def look_at_all(site: Site, before: dict[str, Observation]) -> dict[str, Observation]:
-    """One look at both nodes and at T440's own voter; `before` is the look before it."""
+def look_at_all(
+    site: Site, before: dict[str, Observation], names: Collection[str] = ()
+) -> dict[str, Observation]:
+    """One look at both nodes and at T440's own voter; `before` is the look before it.
+
+    `names`: whom to look into, both without it. Of another one only the voters' word is told: a
+    node that is gone costs every look the whole probe deadline.
+    """
+    wanted = names or site.nodes
     with ThreadPoolExecutor(len(site.nodes) + 1) as pool:
         voter = pool.submit(call_local, site.watchdog, "observe", seconds=LOCAL_SECONDS)
-        looks = {name: pool.submit(look, site, name) for name in site.nodes}
+        looks = {name: pool.submit(look, site, name) for name in wanted}
         seen = {name: found.result() for name, found in looks.items()}
         heard = voter.result().get("heard")
     since_boot = now().boot
+    for name in set(site.nodes) - set(seen):
+        seen[name] = Observation(name, Ssh.TIMEOUT, detail="not looked into"), time.monotonic()
     return {
         name: count_silence(
             with_heard(one, heard, site.other(name), since_boot), before.get(name), begun

@@ -119,6 +119,11 @@ def _quiet(s: Situation) -> str:
     return f"{s.holder.node} not heard for {d.age(s.holder.heard_seconds)}: look again"
 
 
+def _just_lost(s: Situation) -> str:
+    how, heard = d.unreachable_word(s.holder), d.age(s.holder.heard_seconds)
+    return f"{s.holder.node} is {how}, and was heard {heard} ago: look again"
+
+
 def _other_quiet(s: Situation) -> str:
     return f"{s.other.node} silent for {d.age(s.other.silent_seconds)}: look again"
 
@@ -139,6 +144,7 @@ TABLE: tuple[Row, ...] = (
     # answers, but its gateway does not
     Row(NOT_WELL, d.guard_still_tries, Kind.NOTHING, WARN, _guard_tries),
     # does not answer
+    Row(HEARD, d.just_lost_sight, Kind.LOOK_AGAIN, WARN, _just_lost),
     Row(HEARD, d.always, Kind.NOTHING, WARN, _heard),
     Row(QUIET, d.always, Kind.LOOK_AGAIN, WARN, _quiet),
     # gone: the other node, if it can

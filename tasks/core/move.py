@@ -143,6 +143,11 @@ class Move:
         self._step_since = now
         self._began = now
 
+    @property
+    def watch_ends(self) -> float:
+        """When the last step gives up; only there `Seen.source_promotable` counts."""
+        return self._step_since + self.times.watch
+
     def advance(self, now: float, seen: Seen) -> list[Effect]:
         """Return what to do now, in this order; each effect may be done twice without harm."""
         if self.finished:
@@ -222,7 +227,7 @@ class Move:
             return self._end(Outcome.OVERTAKEN, "a higher record was written meanwhile")
         if seen.target_serves:
             return self._end(Outcome.MOVED, f"{self.plan.target} serves")
-        if now < self._step_since + self.times.watch:
+        if now < self.watch_ends:
             return []
         sentence = f"{self.plan.target} was not seen to serve within {self.times.watch:g} s"
         return self._end(Outcome.NOT_UP, sentence, move_back=seen.source_promotable)

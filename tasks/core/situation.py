@@ -140,6 +140,11 @@ def other_not_promotable(s: Situation) -> bool:
     return bool(why_not_promotable(s, s.other))
 
 
+def just_lost_sight(s: Situation) -> bool:
+    """No ssh for so short a time that what was heard may be from before it: it may have died."""
+    return s.holder.silent_seconds < s.site.times.heard_seconds + s.site.times.ask_seconds
+
+
 def holder_preferred(s: Situation) -> bool:
     return s.record.holder == s.site.preferred
 

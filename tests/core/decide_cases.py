@@ -240,6 +240,19 @@ CASES = [
         " min old",
     ),
     case(
+        "lost sight of a moment ago, and heard a moment before that: it may just have died",
+        situation(A1, gone("pc-a", 3.9, heard_seconds=2.0), idle("pc-b")),
+        Kind.LOOK_AGAIN,
+        level=WARN,
+        reason="pc-a is unreachable, and was heard 2 s ago: look again",
+    ),
+    case(
+        "out of sight for longer than what was heard: the link is at fault, Joe serves",
+        situation(A1, gone("pc-a", 4.0, heard_seconds=2.0), idle("pc-b")),
+        Kind.NOTHING,
+        level=WARN,
+    ),
+    case(
         "the guard restarted it in vain: failover",
         situation(A1, hung("pc-a", guard="unwell"), idle("pc-b")),
         Kind.FAILOVER,
