@@ -35,6 +35,18 @@ class Peer:
 
 
 @dataclass(frozen=True)
+class Trigger:
+    """Where T440's voter asks for a health check at once: Prefect's API and the deployment.
+
+    `auth_file` holds `user:password` when the server asks for one.
+    """
+
+    api: str
+    deployment: str
+    auth_file: Path | None = None
+
+
+@dataclass(frozen=True)
 class NodeConfig:
     """One machine: its name, folders, gateway and peers.
 
@@ -42,7 +54,8 @@ class NodeConfig:
     the demo's power cut). `nodes` are the two machines that can run the gateway. `supervisor` is
     "systemd" (a user unit runs the gateway), "process" (the guard is its parent; the loopback
     demo) or "none" (T440). `sources` are T440's containers by name. `patterns` say which files of
-    a workspace are memory. `times` are those of the term protocol (timing.py). Seconds everywhere.
+    a workspace are memory. `trigger` is T440's alone, and optional. `times` are those of the term
+    protocol (timing.py). Seconds everywhere.
     """
 
     name: str
@@ -63,6 +76,7 @@ class NodeConfig:
     peers: Mapping[str, Peer] = field(default_factory=dict)
     sources: Mapping[str, Path] = field(default_factory=dict)
     patterns: tuple[str, ...] = ()
+    trigger: Trigger | None = None
 
     @property
     def stores(self) -> Path:
@@ -118,6 +132,7 @@ def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
         values["sources"] = {n: Path(p).expanduser() for n, p in values.get("sources", {}).items()}
         values["times"] = Timing(**{n: float(s) for n, s in values.get("times", {}).items()})
         values["peers"] = {n: _parse_peer(p) for n, p in values.get("peers", {}).items()}
+        values["trigger"] = _parse_trigger(values.get("trigger"))
         config = NodeConfig(**values)
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise BadInput(f"{where}: {error}") from None
@@ -126,6 +141,14 @@ def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
             f'{where}: supervisor is "{config.supervisor}", not one of {", ".join(SUPERVISORS)}'
         )
     return config
+
+
+def _parse_trigger(raw: dict[str, Any] | None) -> Trigger | None:
+    if raw is None:
+        return None
+    auth_file = raw.get("auth_file")
+    file = None if auth_file is None else Path(auth_file).expanduser()
+    return Trigger(str(raw["api"]).rstrip("/"), str(raw["deployment"]), file)
 
 
 def _parse_peer(raw: dict[str, Any]) -> Peer:

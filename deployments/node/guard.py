@@ -112,6 +112,7 @@ class Guard:
             line = b""
             if now >= self._last_ask + self.times.ask - self.times.tick / 2:
                 state, ask = self.holder.ask(now, state, running)
+                ask = ask._replace(unwell=self.wellness.is_unwell(now))
                 line = ask_line(ask).encode() + b"\n"
             save_state(self.config, old, state)
             self._write_term_file(now)

@@ -43,6 +43,7 @@ class Ask(NamedTuple):
     """What a guard says to a voter each second; `t` and `boot_id` are the asker's own.
 
     `sole`: it serves alone by a person's word, and no voter has granted it anything since.
+    `unwell`: its gateway was restarted in place and is still not live; only T440 acts on it.
     """
 
     sender: str
@@ -53,6 +54,7 @@ class Ask(NamedTuple):
     serving: bool
     heard_s: float | None
     sole: bool = False
+    unwell: bool = False
 
 
 class Answer(NamedTuple):

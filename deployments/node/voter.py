@@ -20,6 +20,7 @@ from .messages import Answer, Ask, Drain
 from .params import name, seconds
 from .record import parse_record
 from .term import Voter
+from .trigger import start_check, wants_check
 from .wire import MAX_LINE, answer_line, parse_ask, refusal_line
 
 IDLE_SECONDS = 60.0
@@ -40,20 +41,25 @@ def answer_question(config: NodeConfig, line: bytes, asker: str = "") -> bytes:
     if asker and ask.sender != asker:
         raise ValueError(f"{ask.sender!r} asks through the door of {asker}")
     try:
-        return answer_line(_answer(config, ask)).encode() + b"\n"
+        told, wants = _answer(config, ask)
+        if wants:
+            start_check(config)
+        return answer_line(told).encode() + b"\n"
     except (NodeError, OSError) as error:
         return refusal_line(f"{config.name}: {error}").encode() + b"\n"
 
 
-def _answer(config: NodeConfig, ask: Ask) -> Answer:
+def _answer(config: NodeConfig, ask: Ask) -> tuple[Answer, bool]:
+    """The answer, and whether a health check is to be started at once."""
     voter = Voter(config.name, config.times)
     with terms_locked(config):
         old, _ = load_state(config)
         # The gateway is looked at after the record was read, and before the lock is left: a start
         # that this look did not see will find what is written here.
-        state, told = voter.answer(ask, old, boottime(), is_serving(config))
+        now = boottime()
+        state, told = voter.answer(ask, old, now, is_serving(config))
         save_state(config, old, state)
-    return told
+        return told, wants_check(config, ask, state, now)
 
 
 def serve(config: NodeConfig, asker: str = "") -> int:

@@ -26,10 +26,10 @@ def answer_line(answer: Answer) -> str:
 
 def parse_ask(line: str) -> Ask:
     """One line -> the ask. Raises ValueError, with the reason, when it is not one."""
-    raw = _fields(line, {**_SHARED, "want": _flag, "heard_s": _seconds_or_none, "sole": _flag})
+    raw = _fields(line, {**_SHARED, **_ASK})
     return Ask(
         *(raw["from"], raw["boot_id"], raw["t"], _record(raw)),
-        *(raw["want"], raw["serving"], raw["heard_s"], raw["sole"]),
+        *(raw["want"], raw["serving"], raw["heard_s"], raw["sole"], raw["unwell"]),
     )
 
 
@@ -114,4 +114,10 @@ _SHARED: dict[str, Callable[[Any], bool]] = {
     "epoch": _epoch,
     "holder": _name_or_none,
     "serving": _flag,
+}
+_ASK: dict[str, Callable[[Any], bool]] = {
+    "want": _flag,
+    "heard_s": _seconds_or_none,
+    "sole": _flag,
+    "unwell": _flag,
 }

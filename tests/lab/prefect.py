@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -21,9 +22,8 @@ from tests.lab import cache
 from tests.lab.commands import Failed
 from tests.lab.files import HOME, JOE, LIBRARIES, OWN, SOURCE, put
 from tests.lab.network import ADDRESSES
-from tests.lab.site import NODES, T440, Site
+from tests.lab.site import NODES, PREFECT_API, T440, Site
 
-PORT = 4200
 SERVER = "prefect-server.service"
 START_SECONDS = 60.0
 SITE_FILE = f"{OWN}/site.yaml"
@@ -53,10 +53,12 @@ class LabPrefect(PrefectApi):
         put(self.t440, SITE_FILE, yaml.safe_dump(document))
         home = f"{HOME}/prefect"
 
-        settings = make_environment(Path(home), f"http://127.0.0.1:{PORT}/api")
+        settings = make_environment(Path(home), PREFECT_API)
         put(self.t440, settings["TMPDIR"] + "/.folder", "")
         self.environment = {**settings, "PYTHONPATH": f"{SOURCE}:{LIBRARIES}"}
-        self._install(SERVER, f"deployments.server --host 127.0.0.1 --port {PORT}")
+        self._install(
+            SERVER, f"deployments.server --host 127.0.0.1 --port {urlsplit(PREFECT_API).port}"
+        )
         for pool, limit in POOLS.items():
             words = f"prefect worker start --pool {pool} --name {pool} --limit {limit}"
             self._install(worker(pool), words)
@@ -76,7 +78,7 @@ class LabPrefect(PrefectApi):
         """POST `body`, or GET when there is none, from T440 itself. Raises OSError."""
         # A busy SQLite server answers 503, and means it.
         words = ["curl", "-sS", "--retry", "5", "--fail"]
-        words.append(f"http://127.0.0.1:{PORT}/api{path}")
+        words.append(f"{PREFECT_API}{path}")
         if body is not None:
             words += ["-H", "Content-Type: application/json", "--data-binary", "@-"]
         try:

@@ -28,6 +28,7 @@ BINDS = {
     **{cache.PROJECT / name: f"{SOURCE}/{name}" for name in ("deployments", "flows", "tasks")},
     cache.libraries(): LIBRARIES,
 }
+PREFECT_API = "http://127.0.0.1:4200/api"  # on T440, once a test starts it there
 RUN = f"run/user/{cache.UID}/dualjoe"
 T440, NODES = "t440", ("pc-a", "pc-b")
 MACHINES = (T440, *NODES)
@@ -186,6 +187,7 @@ def node_document(name: str, real: bool) -> dict[str, Any]:
         "gateway_unit": UNIT,
         "gateway_port": PORT,
         "peers": peers,
+        "trigger": None if is_node else {"api": PREFECT_API, "deployment": "health-check/joe"},
     }
 
 

@@ -33,7 +33,7 @@ def test_an_answer_is_read_as_it_was_sent(answer: Answer) -> None:
 def test_an_ask_looks_like_this() -> None:
     assert ask_line(ASK) == (
         '{"v":1,"from":"pc-a","epoch":3,"holder":"pc-a","boot_id":"b1","t":12.5,'
-        '"want":true,"serving":false,"heard_s":null,"sole":false}'
+        '"want":true,"serving":false,"heard_s":null,"sole":false,"unwell":false}'
     )
 
 

@@ -1,0 +1,234 @@
+"""T440's voter starts a health check: when, how often, and whatever Prefect answers."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployments.demo.processes import wait_until
+from deployments.node.clock import boottime
+from deployments.node.config import NodeConfig, Trigger, parse_config
+from deployments.node.messages import Ask, Heard, Record, State
+from deployments.node.trigger import (
+    BETWEEN_SECONDS,
+    Told,
+    is_due,
+    note,
+    request_run,
+    start_check,
+    told_file,
+    wants_check,
+)
+
+from .term_cases import A1, B2, NOW, TIMING
+
+SECONDS = 10.0
+OTHER = Ask("pc-b", "boot", 50.0, A1, False, False, None)
+HOLDER = Ask("pc-a", "boot", 50.0, A1, True, True, None)
+
+
+def state(record: Record | None = A1, served_ago: float | None = None) -> State:
+    """T440's, when pc-a last said so long ago that it serves."""
+    served = None if served_ago is None else NOW - served_ago
+    return State(record, heard={"pc-a": Heard(NOW - 1, served, record, None)})
+
+
+# sentence -> (the ask, T440's state, whether it shows that the holder is lost)
+ASKS = {
+    "the other asks, and the holder was heard 13.9 s ago": (OTHER, state(served_ago=13.9), False),
+    "the other asks, and nobody has heard the holder for 14 s": (
+        OTHER, state(served_ago=14.0), True,
+    ),
+    "the other asks, and has heard the holder itself": (
+        OTHER._replace(heard_s=2.0), state(served_ago=60.0), False,
+    ),
+    "the other asks, and has not heard the holder either": (
+        OTHER._replace(heard_s=30.0), state(served_ago=60.0), True,
+    ),
+    "the holder has never said that it serves, and T440 is up for long": (OTHER, state(), True),
+    "nobody is known to this machine but the one that asks": (OTHER, State(A1), True),
+    "the holder itself asks, and is well": (HOLDER, state(served_ago=0.0), False),
+    "the holder itself asks, and waits for its term": (
+        HOLDER._replace(serving=False), state(served_ago=60.0), False,
+    ),
+    "the holder says that its gateway stayed unwell": (
+        HOLDER._replace(unwell=True), state(served_ago=0.0), True,
+    ),
+    "a node that is not the holder says so": (
+        OTHER._replace(unwell=True), state(served_ago=0.0), False,
+    ),
+    "there is no record": (OTHER, State(None), False),
+    "the record names the one that asks": (OTHER._replace(sender="pc-b"), state(B2), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("ask", "known", "due"), ASKS.values(), ids=ASKS)
+def test_a_check_is_due_when(ask: Ask, known: State, due: bool) -> None:
+    assert is_due(ask, known, NOW, TIMING) is due
+
+
+def test_right_after_a_boot_of_t440_ages_start_at_the_boot() -> None:
+    assert not is_due(OTHER, State(A1), 13.9, TIMING)
+    assert is_due(OTHER, State(A1), 14.0, TIMING)
+
+
+def test_one_silence_starts_one_check_and_the_next_silence_another() -> None:
+    told, starts = note(Told(), "pc-b", 1, True, NOW)
+    assert starts
+    assert note(told, "pc-b", 1, True, NOW + 60) == (told, False)
+    told, starts = note(told, "pc-b", 1, False, NOW + 61)
+    assert (told.epochs, starts) == ({}, False)
+    assert note(told, "pc-b", 1, True, NOW + 80)[1]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["pc-a", "pc-b"]), st.integers(1, 3), st.booleans(),
+                  st.floats(0.1, 5.0)),
+        max_size=60,
+    )
+)  # fmt: skip
+def test_whatever_is_asked_two_checks_are_never_started_within_10_s(
+    asks: list[tuple[str, int, bool, float]],
+) -> None:
+    told, now, begun = Told(), NOW, list[float]()
+    for sender, epoch, due, later in asks:
+        now += later
+        told, starts = note(told, sender, epoch, due, now)
+        assert due or not starts
+        begun += [now] if starts else []
+    assert all(b - a >= BETWEEN_SECONDS for a, b in pairwise(begun))
+
+
+class Prefect:
+    """A server with the two pages that the voter asks, and the faults that it may meet."""
+
+    def __init__(self) -> None:
+        self.runs: list[dict[str, Any]] = []
+        self.words: list[str | None] = []
+        self.answers: list[int] = []  # of the next requests, instead of 200
+        self.holds = threading.Event()
+        self.holds.set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.words.append(self.headers.get("Authorization"))
+                outer.holds.wait(SECONDS)
+                self.reply({"id": "d1"} if self.path.endswith("/name/health-check/joe") else {})
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                assert self.path == "/api/deployments/d1/create_flow_run"
+                outer.runs.append(json.loads(body))
+                self.reply({"id": "r1"})
+
+            def reply(self, value: dict[str, str]) -> None:
+                self.send_response(outer.answers.pop(0) if outer.answers else 200)
+                self.end_headers()
+                self.wfile.write(json.dumps(value).encode())
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.trigger = Trigger(
+            f"http://127.0.0.1:{self.server.server_address[1]}/api", "health-check/joe"
+        )
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self.holds.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def prefect() -> Iterator[Prefect]:
+    server = Prefect()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def t440(tmp_path: Path, prefect: Prefect) -> NodeConfig:
+    nodes = ("pc-a", "pc-b")
+    return NodeConfig(
+        "t440", tmp_path, tmp_path / "state", tmp_path / "run", nodes, trigger=prefect.trigger
+    )
+
+
+def test_it_asks_for_one_run_of_the_deployment(prefect: Prefect, tmp_path: Path) -> None:
+    assert request_run(prefect.trigger) == "r1"
+    assert [run["state"] for run in prefect.runs] == [{"type": "SCHEDULED"}]
+    assert prefect.words == [None]
+    word = tmp_path / "auth"
+    word.write_text("joe:secret\n")
+    request_run(replace(prefect.trigger, auth_file=word))
+    assert prefect.words[1] == "Basic am9lOnNlY3JldA=="
+
+
+def test_an_answer_that_is_no_success_is_an_error(prefect: Prefect) -> None:
+    prefect.answers = [401]
+    with pytest.raises(ValueError, match="answers 401"):
+        request_run(prefect.trigger)
+    prefect.answers = [200, 503]
+    with pytest.raises(ValueError, match="answers 503"):
+        request_run(prefect.trigger)
+
+
+def test_a_prefect_that_is_away_or_hangs_holds_up_no_answer(
+    prefect: Prefect, t440: NodeConfig
+) -> None:
+    prefect.holds.clear()
+    begun = time.monotonic()
+    hanging = start_check(t440)
+    away = replace(t440, trigger=Trigger("http://127.0.0.1:9/api", "health-check/joe"))
+    gone = start_check(away)
+    assert time.monotonic() - begun < 1.0
+    assert hanging is not None and gone is not None
+    gone.join(SECONDS)
+    assert not gone.is_alive()
+    prefect.holds.set()
+    wait_until(lambda: len(prefect.runs) == 1, SECONDS, "the run is asked for after all")
+
+
+def test_what_was_started_is_remembered_by_the_next_connection_of_this_boot(
+    t440: NodeConfig,
+) -> None:
+    now = boottime()
+    silent = State(A1, heard={"pc-a": Heard(now - 60, now - 60, A1, None)})
+    assert wants_check(t440, OTHER, silent, now)
+    assert not wants_check(t440, OTHER, silent, now + 30)
+    told_file(t440).write_text('{"boot_id": "another", "epochs": {"pc-b": 1}, "at": 0}')
+    assert wants_check(t440, OTHER, silent, now + 31)
+    told_file(t440).write_text("torn")
+    assert wants_check(t440, OTHER, silent, now + 32)
+    assert not wants_check(t440, OTHER._replace(heard_s=0.0), silent, now + 33)
+    assert not told_file(t440).exists()
+
+
+def test_a_node_starts_no_check(t440: NodeConfig) -> None:
+    assert not wants_check(replace(t440, trigger=None), OTHER, state(served_ago=60.0), NOW)
+
+
+def test_node_json_says_where_to_ask(tmp_path: Path) -> None:
+    own = {"name": "t440", "home": str(tmp_path), "state": "s", "run": "r"}
+    raw = {
+        **own,
+        "trigger": {"api": "http://127.0.0.1:4200/api/", "deployment": "health-check/joe"},
+    }
+    wanted = Trigger("http://127.0.0.1:4200/api", "health-check/joe")
+    assert parse_config(raw, "node.json").trigger == wanted
+    assert parse_config(own, "node.json").trigger is None
