@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from deployments.build_node import build
+from deployments.demo.processes import read_command
 from tests.lab import cache
 from tests.lab.commands import Failed, run
 from tests.lab.files import HOME, JOE, LIBRARIES, OWN, SOURCE, as_json, put
@@ -121,6 +123,14 @@ class Site:
             host.run(("mkdir", "-p", run_folder))
             text = json.dumps({**free, "drain": None, "sole": 0})
             host.run(("sh", "-c", f"cat >{run_folder}/terms.json"), given=text)
+
+    def without_trigger(self) -> None:
+        """T440's voter starts no check any more: the schedule alone does."""
+        document = {**node_document(T440, real=False), "trigger": None}
+        put(self.t440, f"{OWN}/node.json", as_json(document))
+        for pid in self.t440.group.pids():
+            if " answer pc-" in read_command(pid):
+                os.kill(pid, signal.SIGKILL)  # the nodes connect anew
 
     def start_guards(self) -> None:
         """Enable and start guard and fuse on both nodes."""

@@ -69,10 +69,8 @@ def test_no_machine_sees_another(joe: Service) -> None:
     healed = joe.oracle.now()
     joe.t440.wait_until(lambda: len(joe.oracle.running) == 1, TAKEOVER_SECONDS, "Joe is back")
     back = joe.oracle.now() - healed
-    joe.say(
-        f"pc-a stopped after {stopped:.1f} s; {back:.1f} s after the cut {", ".join(joe.oracle.running)}"
-        " had a gateway again"
-    )
+    who = ", ".join(joe.oracle.running)
+    joe.say(f"pc-a stopped after {stopped:.1f} s; {who} ran a gateway {back:.1f} s after the cut")
 
 
 def test_telegram_is_away_for_both_nodes(joe: Service) -> None:
