@@ -29,7 +29,7 @@ from tasks.journal import (
     save_history,
     write_journal,
 )
-from tasks.notify import alert
+from tasks.notify import alert, send_missed
 from tasks.observe import observe, observe_until
 from tasks.record import adopt_record, read_record
 from tasks.runs import late_seconds, rename_run, skip_overdue
@@ -169,6 +169,7 @@ def record_outcome(s: Situation, decision: Decision, outcome: Outcome) -> State[
         write_journal(s.site, "decision", **facts(s, decision))
         if not outcome.moved:  # a move tells its own story
             alert(s.site, outcome.level, outcome.text)
+    send_missed(s.site)
     return final_state(before, outcome)
 
 
