@@ -103,7 +103,7 @@ def look(site: Site, name: str) -> tuple[Observation, float]:
     begun = time.monotonic()
     seconds = site.times.probe_seconds
     try:
-        word = node(site, name).call("observe", seconds=seconds)
+        word = node(site, name).call("observe", {"check": True}, seconds=seconds)
     except HostKeyMismatch as error:
         return Observation(name, Ssh.KEY_MISMATCH, detail=error.what), begun
     except AuthFailed as error:

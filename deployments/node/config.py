@@ -55,7 +55,8 @@ class NodeConfig:
     "systemd" (a user unit runs the gateway), "process" (the guard is its parent; the loopback
     demo) or "none" (T440). `sources` are T440's containers by name. `patterns` say which files of
     a workspace are memory. `trigger` is T440's alone, and optional. `times` are those of the term
-    protocol (timing.py). Seconds everywhere.
+    protocol (timing.py). `alarm` is a command that reads a text and tells it to a person: a node
+    uses it when no health check came for `check_silence_seconds`. Seconds everywhere.
     """
 
     name: str
@@ -77,6 +78,8 @@ class NodeConfig:
     sources: Mapping[str, Path] = field(default_factory=dict)
     patterns: tuple[str, ...] = ()
     trigger: Trigger | None = None
+    alarm: tuple[str, ...] = ()
+    check_silence_seconds: float = 600.0
 
     @property
     def stores(self) -> Path:
@@ -126,7 +129,7 @@ def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
         for key in _PATHS:
             if key in values:
                 values[key] = Path(values[key]).expanduser()
-        for key in ("openclaw", "patterns", "nodes"):
+        for key in ("openclaw", "patterns", "nodes", "alarm"):
             if key in values:
                 values[key] = tuple(values[key])
         values["sources"] = {n: Path(p).expanduser() for n, p in values.get("sources", {}).items()}

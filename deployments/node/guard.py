@@ -12,6 +12,7 @@ import time
 
 from .clock import boottime
 from .config import NodeConfig
+from .deadman import Deadman, checked_at, message, tell
 from .durable import locked
 from .errors import BadInput, Failed, NodeError
 from .gateway import is_serving
@@ -45,6 +46,7 @@ class Guard:
             else ProcessSupervisor(config)
         )
         self.probe = Probe(config.gateway_port, config.times.probe)
+        self.deadman = Deadman(config.check_silence_seconds)
         self.wellness = Wellness(config.restart_grace_seconds)
         self.report = Report(config)
         self.ending = False
@@ -75,6 +77,8 @@ class Guard:
         except (NodeError, OSError) as error:
             trouble = trouble or str(error)
         self._look_after(now, running, action)
+        if line:
+            self._mind_checks(now)
         if line or trouble or action is not Action.NOTHING:
             self._tell(now, running, action, trouble or why_not_started)
 
@@ -159,6 +163,20 @@ class Guard:
             self.wellness.pause()
         if self._restart_kill_at is not None and now >= self._restart_kill_at:
             self.supervisor.kill(now)
+
+    def _mind_checks(self, now: float) -> None:
+        """Tell a person when T440 has been silent for too long, and when it is back."""
+        since = checked_at(self.config)
+        what = self.deadman.look(now, since)
+        if not what:
+            return
+        text = message(self.config, what, now, since)
+        _log(text)
+        if self.config.alarm:
+            try:
+                tell(text)
+            except OSError as error:
+                _log(f"the alarm cannot be told: {error}")
 
     def _tell(self, now: float, running: bool, action: Action, why_not: str) -> None:
         self.report.update(self, now, running, action, why_not)

@@ -7,6 +7,7 @@ from typing import Any
 
 from .clock import boottime
 from .config import NodeConfig
+from .deadman import note_check
 from .errors import NodeError
 from .gateway import gateway_pids, is_open, is_serving
 from .guard_status import heard, lent, read_status
@@ -15,7 +16,9 @@ from .permit import why_not
 
 
 def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
-    """Verb: {} -> what this machine knows of itself; on T440 too.
+    """Verb: {check?} -> what this machine knows of itself; on T440 too.
+
+    `check`: a health check asks, which the guard waits for.
 
     {name, boot_id, record: {epoch, holder}|null, record_error, gateway: {pids, port_open, serving},
     why_not: reason against a start ("" = permitted), memory: {snapshot, age_seconds}|null,
@@ -26,6 +29,8 @@ def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     it serves (null = never in this boot); `peer_heard_s` is what that node then said about the
     other one. Seconds everywhere.
     """
+    if params.get("check"):
+        note_check(config, boottime())
     reason, state, trouble = "", None, ""
     try:
         with terms_locked(config):

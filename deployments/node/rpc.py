@@ -54,6 +54,7 @@ PROGRAMS = {
     "fuse": ("fuse", "run_fuse"),
     "status": ("status", "show"),
     "promote": ("promote", "promote"),
+    "alarm": ("deadman", "alarm"),
 }
 
 

@@ -152,11 +152,8 @@ class Move:
         """Return what to do now, in this order; each effect may be done twice without harm."""
         if self.finished:
             return []
-        if self.step is Step.DRAIN:
-            return self._drain(now, seen)
-        if self.step is Step.CONFIRM:
-            return self._confirm(now, seen)
-        return self._write(now, seen) if self.step is Step.WRITE else self._watch(now, seen)
+        steps = {Step.DRAIN: self._drain, Step.CONFIRM: self._confirm, Step.WRITE: self._write}
+        return steps.get(self.step, self._watch)(now, seen)
 
     def _drain(self, now: float, seen: Seen) -> list[Effect]:
         """Step 1. The sync comes after the last write, so after the stop has been heard."""
@@ -229,12 +226,13 @@ class Move:
             return self._end(Outcome.MOVED, f"{self.plan.target} serves")
         if now < self.watch_ends:
             return []
-        sentence = f"{self.plan.target} was not seen to serve within {self.times.watch:g} s"
-        return self._end(Outcome.NOT_UP, sentence, move_back=seen.source_promotable)
+        late = f"{self.plan.target} was not seen to serve within {self.times.watch:g} s"
+        return self._end(Outcome.NOT_UP, late, move_back=seen.source_promotable)
 
     def _is_ours(self, record: Record | None) -> bool:
-        is_target = record is not None and record.holder == self.plan.target
-        return is_target and record is not None and record.epoch > self.plan.record.epoch
+        if record is None or record.holder != self.plan.target:
+            return False
+        return record.epoch > self.plan.record.epoch
 
     def _renew(self, now: float) -> list[Effect]:
         if self._renewed is not None and now < self._renewed + self.times.drain_renewed:
