@@ -55,10 +55,11 @@ def message(config: NodeConfig, what: str, now: float, since: float) -> str:
     """What a person is told."""
     if what == ALL_CLEAR:
         return f"Joe: health checks reach {config.name} again."
+    silent = f"{(now - since) / 60:.0f} min"
     return (
-        f"Joe: no health check has reached {config.name} for {(now - since) / 60:.0f} min. T440,"
-        " its Prefect or the way to it is down. Joe serves on where he is, but nobody would move him."
-        " Look on T440: joe.pyz status"
+        f"Joe: no health check has reached {config.name} for {silent}. T440, its Prefect or the way"
+        " to it is down. Joe serves on where he is, but nobody would move him. Look on T440: joe.pyz"
+        " status"
     )
 
 

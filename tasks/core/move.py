@@ -140,12 +140,11 @@ class Move:
         self._renewed: float | None = None
         self._killed: float | None = None
         self._sync_since: float | None = None
-        self._step_since = now
-        self._began = now
+        self._step_since = self._began = now
 
     @property
     def watch_ends(self) -> float:
-        """When the last step gives up; only there `Seen.source_promotable` counts."""
+        """When step 4 gives up; only there `Seen.source_promotable` counts."""
         return self._step_since + self.times.watch
 
     def advance(self, now: float, seen: Seen) -> list[Effect]:
@@ -227,7 +226,7 @@ class Move:
         if now < self.watch_ends:
             return []
         late = f"{self.plan.target} was not seen to serve within {self.times.watch:g} s"
-        return self._end(Outcome.NOT_UP, late, move_back=seen.source_promotable)
+        return self._end(Outcome.NOT_UP, late, seen.source_promotable)
 
     def _is_ours(self, record: Record | None) -> bool:
         if record is None or record.holder != self.plan.target:
