@@ -58,8 +58,8 @@ def message(config: NodeConfig, what: str, now: float, since: float) -> str:
     silent = f"{(now - since) / 60:.0f} min"
     return (
         f"Joe: no health check has reached {config.name} for {silent}. T440, its Prefect or the way"
-        " to it is down. Joe serves on where he is, but nobody would move him. Look on T440: joe.pyz"
-        " status"
+        " to it is down. Joe serves on where he is, but nobody would move him. Look on T440:"
+        " joe.pyz status"
     )
 
 
