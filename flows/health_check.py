@@ -19,6 +19,7 @@ from tasks.core.site import Site
 from tasks.core.situation import Decision, Kind, Level, Situation, newest_record
 from tasks.core.state import Observation
 from tasks.gateway import kill_gateway
+from tasks.heartbeat import beat
 from tasks.journal import (
     boot_id,
     check_lock,
@@ -170,6 +171,7 @@ def record_outcome(s: Situation, decision: Decision, outcome: Outcome) -> State[
         if not outcome.moved:  # a move tells its own story
             alert(s.site, outcome.level, outcome.text)
     send_missed(s.site)
+    beat()
     return final_state(before, outcome)
 
 

@@ -9,12 +9,16 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterExpectedStartTime,
     FlowRunFilterState,
+    FlowRunFilterStateName,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Completed
 
 
@@ -79,3 +83,20 @@ def _waiting_runs(after: datetime, before: datetime) -> list[FlowRun]:
         )
     mine = runtime.flow_run.id
     return [run for run in found if str(run.id) != mine and run.expected_start_time != after]
+
+
+def last_completed(flow: str) -> datetime | None:
+    """When a run of this flow last came to its end and was not too old to act; None for never."""
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(
+                    type=FlowRunFilterStateType(any_=[StateType.COMPLETED, StateType.FAILED]),
+                    name=FlowRunFilterStateName(not_any_=["Stale"]),
+                ),
+            ),
+            sort=FlowRunSort.END_TIME_DESC,
+            limit=1,
+        )
+    return found[0].end_time if found else None
