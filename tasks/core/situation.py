@@ -81,6 +81,8 @@ def why_not_promotable(s: Situation, node: Observation) -> str:
     limit = s.site.times.memory_limit_seconds
     if why := why_not_reachable(s, node):
         return why
+    if node.gateway_runs and node.node != s.record.holder:
+        return f"a gateway runs on {node.node} already"
     if node.memory_age_seconds is None:
         return f"{node.node} has no verified memory"
     if node.memory_age_seconds > limit:

@@ -253,6 +253,14 @@ CASES = [
         level=WARN,
     ),
     case(
+        "the holder is gone, and something else holds the gateway's port of the other node",
+        situation(A1, gone("pc-a", 15), idle("pc-b", gateway_runs=True)),
+        Kind.NOTHING,
+        level=CRITICAL,
+        reason="Nobody serves: pc-a silent for 15 s, heard by nobody; a gateway runs on pc-b"
+        " already",
+    ),
+    case(
         "the guard restarted it in vain: failover",
         situation(A1, hung("pc-a", guard="unwell"), idle("pc-b")),
         Kind.FAILOVER,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+
 from tests.lab.files import HOME, put
+from tests.lab.openclaw import PORT
 from tests.lab.service import TAKEOVER_SECONDS, Service
 
 DRAIN_SECONDS = 10.0
@@ -61,6 +64,26 @@ def test_the_other_node_has_a_config_that_openclaw_refuses(joe: Service) -> None
     live = joe.wait_until_live(joe.pc_a, 75) - ordered
     joe.say(f"pc-a served again {live:.1f} s after the move: {joe.watchdog.moves[-1].reason}")
     assert joe.epochs()["t440"] == 3
+
+
+def test_another_user_s_process_holds_the_port_of_the_other_node(joe: Service) -> None:
+    """It counts as a gateway that nobody there may end: pc-b lends nothing, and starts nothing."""
+    listen = f"import socket; s = socket.create_server(('127.0.0.1', {PORT})); input()"
+    begun = joe.oracle.now()
+    joe.auditor.excuse("pc-b", float("inf"))
+    argv = joe.pc_b.argv(("python3", "-c", listen), user="root")
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as stranger:
+        joe.oracle.wait_for("pc-a", "pc-b", seconds=5)
+        joe.decide(watch=30.0)  # pc-a waits for the votes lent to pc-b: it never says it stopped
+        ordered = joe.move("pc-b")
+        joe.oracle.wait_for("pc-b", seconds=15)
+        live = joe.wait_until_live(joe.pc_a, 90) - ordered
+        told = joe.status(joe.pc_b)
+        joe.say(f"pc-a served again {live:.1f} s after the move; pc-b says {told['state']}")
+        stranger.kill()
+    joe.oracle.wait_for("pc-a", seconds=5)
+    joe.excused.append((begun, joe.oracle.now()))
+    assert told["state"] == "not stopped"
 
 
 def test_the_other_node_has_no_disk_left(joe: Service) -> None:

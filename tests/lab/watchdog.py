@@ -82,7 +82,7 @@ class Watchdog:
         if other not in heard or heard[other]["asked_s"] > OTHER_HEARD_SECONDS:
             return
         silent = self._silence(heard, holder, other)
-        if silent >= self.times.silence and not self._serves(holder):
+        if silent >= self.times.silence and self._is_lost(heard, holder):
             self.move(other, f"{holder} silent for {silent:.1f} s, heard by nobody")
         elif silent < self.times.silence and self._is_unwell(holder):
             self.move(other, f"{holder} runs a gateway that is not well")
@@ -118,8 +118,14 @@ class Watchdog:
         answer: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
         return answer
 
-    def _serves(self, node: str) -> bool:
-        return bool(self._probe(node).get("gateway", {}).get("pids"))
+    def _is_lost(self, heard: dict[str, Any], node: str) -> bool:
+        """It does not answer, or nothing serves there and its guard asks no more.
+
+        A node that answers and asks is left to its guard: it may only be waiting for its votes.
+        """
+        seen = self._probe(node)
+        asks = node in heard and heard[node]["asked_s"] < self.times.silence
+        return not seen or (not seen["gateway"]["pids"] and not asks)
 
     def _is_unwell(self, node: str) -> bool:
         """Restarted in place by its guard and still not well, or left by a guard that hangs."""
