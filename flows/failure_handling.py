@@ -21,6 +21,7 @@ from tasks.core.move import Finish, Outcome, Plan
 from tasks.core.site import Site
 from tasks.core.situation import Level, Situation, why_not_promotable, why_not_reachable
 from tasks.core.state import History, Observation, Record, Ssh
+from tasks.deadline import allow
 from tasks.journal import move_lock, now, write_journal
 from tasks.move import Drive
 from tasks.notify import alert
@@ -104,15 +105,18 @@ def move(site: Site, order: Order) -> Moved:
     """Carry out one move, and tell what was observed.
 
     Raises MoveHeld, StaleRecord, NotPromotable or Refused when nothing was changed, NotStopped when
-    the old gateway did not stop (then nothing was written).
+    the old gateway did not stop (then nothing was written), RunOver when its run was cancelled
+    before the write or its time was over.
     """
     begun = time.monotonic()
     with move_lock(site):
         if read_record(site) != order.old:
             raise StaleRecord(f"the record is no longer {tuple(order.old)}")
         source, limit = order.old.holder, site.times.final_sync_limit_seconds
+        allow(move_seconds(site, order))
         if order.action.planned:
             sync(site, source, order.to, order.old.epoch, limit)  # most of it, while it serves
+        allow(move_seconds(site, order))  # that sync has its own limit
         seen = require_promotable(site, order)
         drive = Drive(
             site,
@@ -125,6 +129,12 @@ def move(site: Site, order: Order) -> Moved:
         require_written(ended, order)
         moved = tell(site, order, ended, remark(drive), time.monotonic() - begun)
         return move_back(site, order, moved) if ended.move_back else moved
+
+
+def move_seconds(site: Site, order: Order) -> float:
+    """After so long a move begins no effect any more."""
+    rest = max(90.0, site.times.watch_seconds + 30)
+    return order.drain_seconds + site.times.final_sync_limit_seconds + rest
 
 
 def plan_for(site: Site, order: Order, source: Observation) -> Plan:
@@ -207,6 +217,7 @@ def move_back(site: Site, order: Order, failed: Moved) -> Moved:
     )
     plan = Plan(back.old, order.to, back.to, back.reason, False, False, lossless=False)
     begun = time.monotonic()
+    allow(move_seconds(site, back))
     drive = Drive(site, plan, lambda: None, why_not_reachable)  # its memory is its own
     ended = drive.run()
     write_journal(site, "moved", outcome=ended.outcome, sentence=ended.sentence)

@@ -18,6 +18,7 @@ from tasks.core.history import after_action, after_boot, is_alert_due, is_worse,
 from tasks.core.site import Site
 from tasks.core.situation import Decision, Kind, Level, Situation, newest_record
 from tasks.core.state import Observation
+from tasks.deadline import check, left_seconds, limit_run
 from tasks.gateway import kill_gateway
 from tasks.heartbeat import beat
 from tasks.journal import (
@@ -35,6 +36,9 @@ from tasks.observe import observe, observe_until
 from tasks.record import adopt_record, read_record
 from tasks.runs import late_seconds, rename_run, skip_overdue
 from tasks.sites import DEFAULT_SITE, load_site
+
+# Of a check's deadline, so much is kept for the decision and the beginning of what it orders.
+DECIDE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
         site_file: the site file on T440.
     """
     site = load_site(site_file)
+    limit_run(site.times.look_limit_seconds)
     late = late_seconds()
     if late > site.times.stale_seconds:
         rename_run(f"Stale: {late:.0f} s late")
@@ -75,13 +80,15 @@ def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
 
 
 def look_until_known(site: Site) -> tuple[Situation, Decision]:
-    """Observe and decide; while a node has been silent for less than H, look again each second."""
+    """Observe and decide; while a node has been silent for less than H, look again each second.
+
+    Raises RunOver when that came too late for this run to act on it.
+    """
     seen = observe(site)
     situation = situate(site, seen)
     if decide(situation).kind is Kind.LOOK_AGAIN:
-        seen = observe_until(
-            site, seen, lambda one: is_known(site, one), site.times.look_limit_seconds
-        )
+        seconds = left_seconds(site.times.look_limit_seconds) - DECIDE_SECONDS
+        seen = observe_until(site, seen, lambda one: is_known(site, one), seconds)
         situation = situate(site, seen)
     return situation, decide(situation)
 
@@ -94,8 +101,12 @@ def is_known(site: Site, seen: dict[str, Observation]) -> bool:
 
 
 def situate(site: Site, seen: dict[str, Observation]) -> Situation:
-    """The observations with the record and the history; what they add to it is kept at once."""
+    """The observations with the record and the history; what they add to it is kept at once.
+
+    Raises RunOver when this run waited too long for its turn.
+    """
     with check_lock(site):
+        check()
         history = after_boot(load_history(site), boot_id())
         situation = Situation(site, read_record(site), seen, history, now())
         situation = replace(situation, history=remember(situation))

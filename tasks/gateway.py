@@ -8,13 +8,18 @@ from prefect.cache_policies import NO_CACHE
 from tasks.core.errors import NotStopped, RemoteError
 from tasks.core.site import Site
 from tasks.core.state import Health
+from tasks.deadline import check
 from tasks.remote.http import probe_healthz
 from tasks.remote.nodes import node
 
 
 @task(name="kill-gateway", task_run_name="kill-{name}", cache_policy=NO_CACHE)
 def kill_gateway(site: Site, name: str) -> None:
-    """SIGKILL the gateway of a node. Raises NotStopped when the node cannot prove it gone."""
+    """SIGKILL the gateway of a node. Raises NotStopped when the node cannot prove it gone.
+
+    Raises RunOver when this run may not act any more.
+    """
+    check()
     try:
         seconds = 3 * site.times.kill_budget_seconds
         node(site, name).call("gateway kill", seconds=seconds)

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from tasks.core.site import Site
+from tasks.deadline import check
 from tasks.remote.nodes import node
 
 STORE = "memory"
@@ -52,6 +53,7 @@ def pull_memory(
     site: Site, source: str, receiver: str, agents: tuple[str, ...], seconds: float
 ) -> dict[str, Any]:
     """Copy the agents' memory into the receiver's .incoming; nothing live is touched."""
+    check()
     order = {
         "store": STORE,
         "peer": source,
@@ -81,6 +83,7 @@ def validate_memory(site: Site, receiver: str) -> dict[str, Any]:
 @task(name="publish-memory", cache_policy=NO_CACHE)
 def publish_memory(site: Site, source: str, receiver: str, epoch: int) -> dict[str, Any]:
     """Make what came the receiver's newest snapshot, or refuse it and keep the last good one."""
+    check()
     order = {"store": STORE, "origin": source, "epoch": epoch, "tier": STORE}
     published = node(site, receiver).call("store publish", order, seconds=STEP_SECONDS)
     same = "unchanged since" if published["unchanged"] else "published as"
@@ -95,6 +98,7 @@ def apply_memory(
     site: Site, source: str, receiver: str, snapshot: str, base: dict[str, Any]
 ) -> dict[str, Any]:
     """Merge a snapshot into the receiver's live workspaces; its gateway must not run."""
+    check()
     order = {"store": STORE, "snapshot": snapshot, "peer": source, **base}
     applied = node(site, receiver).call("store apply", order, seconds=STEP_SECONDS)
     for line in merge_lines(applied, source, receiver):

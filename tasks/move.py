@@ -28,6 +28,7 @@ from tasks.core.site import Site
 from tasks.core.situation import Situation, why_not_promotable, why_not_reachable
 from tasks.core.state import History, Observation, Record
 from tasks.core.times import Times
+from tasks.deadline import check
 from tasks.gateway import is_serving, kill_gateway
 from tasks.journal import now, write_journal
 from tasks.observe import look_at_all
@@ -61,11 +62,13 @@ class Drive:
     def run(self) -> Finish:
         """Carry the move out; returns how it ended.
 
-        Whatever stops this run before the write leaves a drain that lapses by itself.
+        Whatever stops this run before the write leaves a drain that lapses by itself. Raises
+        RunOver when it was cancelled before the write, or its time is over.
         """
         with ThreadPoolExecutor(1) as self.pool:
             while self.move.finished is None:
                 begun = time.monotonic()
+                check()
                 for effect in self.move.advance(now().boot, self.see()):
                     self.carry_out(effect)
                 time.sleep(max(0.0, TURN_SECONDS - (time.monotonic() - begun)))
@@ -106,7 +109,11 @@ class Drive:
         return error is None
 
     def carry_out(self, effect: Effect) -> None:
-        """One effect; each may be done twice without harm."""
+        """One effect; each may be done twice without harm.
+
+        Raises RunOver when this run may not act any more.
+        """
+        check()
         watchdog = self.site.watchdog
         match effect:
             case RenewDrain(node, epoch, until):

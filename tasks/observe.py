@@ -19,6 +19,7 @@ from tasks.core.errors import (
 )
 from tasks.core.site import Site
 from tasks.core.state import Health, Observation, Record, Ssh
+from tasks.deadline import check
 from tasks.journal import now
 from tasks.remote.http import probe_healthz
 from tasks.remote.local import call_local
@@ -49,6 +50,7 @@ def observe_until(
     end = time.monotonic() + seconds
     while not is_known(seen) and time.monotonic() < end:
         time.sleep(site.times.ask_seconds)  # the interval of looks, bounded by `end`
+        check()
         seen = look_at_all(site, seen)
     return seen
 

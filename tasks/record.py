@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.core.errors import ConfigError, Refused, StaleRecord
 from tasks.core.site import Site
 from tasks.core.state import Record
+from tasks.deadline import check, commit
 from tasks.observe import parse_record
 from tasks.remote.local import call_local
 
@@ -32,8 +33,10 @@ def write_record(site: Site, holder: str, expect: Record) -> Record:
     """The one durable write that is the move; returns the new record. Never retried.
 
     Its epoch is one above the highest that T440 ever heard of. Asks spread it from here. Raises
-    StaleRecord when T440's record is no longer `expect`; nothing was changed then.
+    StaleRecord when T440's record is no longer `expect`; nothing was changed then. Raises RunOver
+    when this run may not act any more; once it has begun to write it is not cancelled.
     """
+    commit()
     params = {"holder": holder, "expect": expect._asdict()}
     try:
         answer = call_local(site.watchdog, "record write", params, seconds=LOCAL_SECONDS)
@@ -47,5 +50,6 @@ def write_record(site: Site, holder: str, expect: Record) -> Record:
 
 @task(name="adopt-record", cache_policy=NO_CACHE)
 def adopt_record(site: Site, newer: Record) -> None:
-    """Take over a higher record that a node knows and T440 does not."""
+    """Take over a higher record that a node knows and T440 does not. Raises RunOver."""
+    check()
     call_local(site.watchdog, "record write", dict(newer._asdict()), seconds=LOCAL_SECONDS)

@@ -12,6 +12,10 @@ DualJoeError
 │   ├── StaleRecord                the record changed since it was read
 │   └── MoveHeld                   another move is under way
 └── NotStopped                     a stop that could not be proven
+
+RunOver                            this run may not act any more; no DualJoeError, so that nothing
+├── DeadlineExceeded               that copes with a failed effect goes on after it
+└── RunCancelled
 """
 
 from __future__ import annotations
@@ -76,3 +80,15 @@ class MoveHeld(Refused):
 
 class NotStopped(DualJoeError):
     """A gateway's stop could not be proven, so nothing else may start."""
+
+
+class RunOver(Exception):
+    """This run may not act any more; the effect that raised it was not begun."""
+
+
+class DeadlineExceeded(RunOver):
+    """The run's time is over: what it saw is too old to act on."""
+
+
+class RunCancelled(RunOver):
+    """A person, or a worker that stops, ended the run before it had committed."""
