@@ -9,7 +9,14 @@ import subprocess
 import time
 from collections.abc import Sequence
 
+from .launch import module_argv
+
 PAUSE_SECONDS = 0.2
+
+
+def keeper_argv(*words: str) -> tuple[str, ...]:
+    """argv of a keeper of the program `words`."""
+    return module_argv("deployments.demo.keeper", *words)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .keeper import keeper_argv
 from .launch import module_argv
 from .processes import (
     MARKER,
@@ -128,8 +129,7 @@ class Machine:
     def start_services(self) -> None:
         """Start each service, and again whenever it ends."""
         for service, words in self.services.items():
-            keeper = module_argv("deployments.demo.keeper", *words)
-            self.spawn(keeper, {}, self.log / f"{service}.log")
+            self.spawn(keeper_argv(*words), {}, self.log / f"{service}.log")
 
     def spawn(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> int:
         """Start a command as a child of init, in HOME, output appended to `log`; return its pid.

@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import time
+import urllib.error
+import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 from .processes import wait_until
 
+BUSY_SECONDS = 20.0
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def request_json(url: str, body: Mapping[str, Any] | None = None) -> Any:
+    """POST `body`, or GET when there is none, as JSON; None for an empty answer. Raises OSError.
+
+    A server whose SQLite is busy answers 503 and has done nothing: then it is asked again.
+    """
+    request = urllib.request.Request(  # noqa: S310 - http:
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=15) as response:  # noqa: S310 - http:
+                return json.loads(response.read() or b"null")
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > end:
+                raise
+        time.sleep(0.2)
 
 
 class PrefectApi(ABC):

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from deployments.pools import POOLS, worker_words
+
+from .keeper import keeper_argv
 from .machine import Machine
-from .prefect_api import PrefectApi
+from .prefect_api import PrefectApi, request_json
 from .processes import wait_until
 
 FIRST_PORT = 4200
 PROJECT = Path(__file__).parents[2]
-# Runs at once: six checks overlap while a node is silent; more would only make each of them slower.
-POOLS = {"watch": 6, "data": 2}
 START_SECONDS = 90.0
 
 
@@ -50,8 +49,7 @@ class PrefectServer(PrefectApi):
 
     def deploy(self, document: Mapping[str, Any], site_file: Path) -> None:
         """Make the work pools and deploy everything in `document` (prefect.yaml's content)."""
-        for pool in POOLS:
-            self.run("work-pool", "create", pool, "--type", "process", "--overwrite")
+        self.run("deployments.pools")
         file = self.home / "prefect.yaml"
         file.write_text(yaml.safe_dump(dict(document), sort_keys=False))
         variables = {
@@ -59,42 +57,36 @@ class PrefectServer(PrefectApi):
             "DUALJOE_SITE": str(site_file),
             "DUALJOE_PYTHON": sys.executable,
         }
-        self.run("--no-prompt", "deploy", "--all", "--prefect-file", str(file), **variables)
+        words = ("--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+        self.run("prefect", *words, **variables)
 
     def start_workers(self) -> None:
-        """One process worker a pool."""
-        for pool, limit in POOLS.items():
-            argv = (*prefect(), "worker", "start", "--pool", pool, "--name", pool)
-            log = self.t440.log / f"worker-{pool}.log"
-            self.t440.spawn((*argv, "--limit", str(limit)), self.environment, log)
+        """One worker a pool, started again whenever it ends."""
+        environment = {**self.environment, "PYTHONPATH": str(PROJECT)}
+        for pool in POOLS:
+            argv = (sys.executable, "-m", *worker_words(pool).split())
+            self.t440.spawn(keeper_argv(*argv), environment, self.t440.log / f"worker-{pool}.log")
 
     def run(self, *words: str, **variables: str) -> str:
-        """One prefect command in the project's folder; returns what it printed.
+        """One program, `python -m words`, in the project's folder; returns what it printed.
 
         Raises RuntimeError with the end of its output when it fails.
         """
         environment = {**self.t440.environment, **self.environment, **variables}
         done = subprocess.run(
-            (*prefect(), *words), cwd=PROJECT, env=environment, capture_output=True, text=True
+            (sys.executable, "-m", *words),
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
-            raise RuntimeError(f"prefect {' '.join(words)}: {(done.stdout + done.stderr)[-800:]}")
+            raise RuntimeError(f"{' '.join(words)}: {(done.stdout + done.stderr)[-800:]}")
         return done.stdout
 
     def request(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """POST `body`, or GET when there is none, as JSON. Raises OSError."""
-        request = urllib.request.Request(  # noqa: S310 - http:
-            self.api + path,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=15) as response:  # noqa: S310 - http:
-            return json.load(response)
-
-
-def prefect() -> tuple[str, ...]:
-    """The command line of this interpreter's Prefect."""
-    return (sys.executable, "-m", "prefect")
+        return request_json(self.api + path, body)
 
 
 def make_environment(home: Path, api: str) -> dict[str, str]:

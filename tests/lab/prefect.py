@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from deployments.demo.prefect_api import PrefectApi
-from deployments.demo.prefect_server import POOLS, make_environment
+from deployments.demo.prefect_server import make_environment
+from deployments.pools import POOLS, worker_words
 from deployments.schedules import with_intervals
 from tasks.core.site import parse_site
 from tests.lab import cache
@@ -26,6 +27,7 @@ from tests.lab.site import NODES, PREFECT_API, T440, Site
 
 SERVER = "prefect-server.service"
 START_SECONDS = 60.0
+DEPLOY = ("--no-prompt", "deploy", "--all", "--prefect-file")
 SITE_FILE = f"{OWN}/site.yaml"
 UNIT = """\
 [Unit]
@@ -36,6 +38,7 @@ ExecStart=/usr/bin/python3 -m {words}
 WorkingDirectory={source}
 Restart=always
 RestartSec=1
+KillMode=mixed
 {environment}
 
 [Install]
@@ -59,18 +62,16 @@ class LabPrefect(PrefectApi):
         self._install(
             SERVER, f"deployments.server --host 127.0.0.1 --port {urlsplit(PREFECT_API).port}"
         )
-        for pool, limit in POOLS.items():
-            words = f"prefect worker start --pool {pool} --name {pool} --limit {limit}"
-            self._install(worker(pool), words)
+        for pool in POOLS:
+            self._install(worker(pool), worker_words(pool))
         self.t440.systemctl("daemon-reload")
         self.start(SERVER)
         self.t440.wait_until(self.answers, START_SECONDS, "the Prefect server answers")
-        for pool in POOLS:
-            self._run("work-pool", "create", pool, "--type", "process", "--overwrite")
+        self._run("deployments.pools")
         text = Path(cache.PROJECT / "prefect.yaml").read_text()
         scaled = with_intervals(yaml.safe_load(text), parse_site(json.dumps(document), "").times)
         put(self.t440, f"{home}/prefect.yaml", yaml.safe_dump(scaled, sort_keys=False))
-        self._run("--no-prompt", "deploy", "--all", "--prefect-file", f"{home}/prefect.yaml")
+        self._run("prefect", *DEPLOY, f"{home}/prefect.yaml")
         for pool in POOLS:
             self.start(worker(pool))
 
@@ -122,7 +123,7 @@ class LabPrefect(PrefectApi):
             "DUALJOE_PYTHON": "/usr/bin/python3",
         }
         given = (f"{name}={value}" for name, value in variables.items())
-        inside = ("-C", SOURCE, *given, "/usr/bin/python3", "-m", "prefect", *words)
+        inside = ("-C", SOURCE, *given, "/usr/bin/python3", "-m", *words)
         self.t440.run(("env", *inside), timeout=START_SECONDS)
 
 

@@ -12,6 +12,7 @@ from tests.lab.service import TAKEOVER_SECONDS, Service
 
 MEDIAN_SECONDS = 35.0
 ROUNDS = 3
+FLOWS = ("prefect.engine", "prefect worker", "deployments.worker")  # in their command lines
 
 
 def test_the_serving_node_loses_power_three_times(joe: Service) -> None:
@@ -152,6 +153,6 @@ def wait_until_drained(joe: Service) -> None:
 def kill_flows(joe: Service) -> float:
     """SIGKILL every run and every worker of T440; returns when, by the oracle's clock."""
     for pid in joe.t440.group.pids():
-        if any(word in read_command(pid) for word in ("prefect.engine", "prefect worker")):
+        if any(word in read_command(pid) for word in FLOWS):
             os.kill(pid, signal.SIGKILL)
     return joe.oracle.now()
