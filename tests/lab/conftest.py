@@ -96,7 +96,7 @@ def make_fault(item: pytest.Item) -> Fault:
         return item.function(joe=joe, **given)
 
     is_real = item.get_closest_marker("openclaw") is not None
-    return Fault(run, {"real": True} if is_real else {})
+    return Fault(run, {"real": True} if is_real else {}, alone=is_real)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -169,13 +169,13 @@ class Service:
         self.wait_until_live(host, 40)
 
     def close_door(self, name: str, verb: str) -> None:
-        """Close a door of a machine, and end the connections that came through it."""
+        """Close a door of a machine, and end all its connections: who still may comes back."""
         host = self.lab.hosts[name]
         keys = host.home / ".ssh/authorized_keys"
         kept = [line for line in keys.read_text().splitlines() if f"{JOE} {verb}" not in line]
         put(host, f"{HOME}/.ssh/authorized_keys", "\n".join(kept) + "\n")
         for pid in host.group.pids():
-            if read_command(pid).endswith(f"{JOE} {verb}"):
+            if read_command(pid).startswith(f"sshd: {cache.USER}"):
                 os.kill(pid, signal.SIGKILL)
 
     # Freezing

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -21,10 +22,14 @@ AT_ONCE = max(1, int(os.environ.get("DUALJOE_LABS", "2")))
 
 
 class Fault(NamedTuple):
-    """What is done to a service of its own, made with these keywords."""
+    """What is done to a service of its own, made with these keywords.
+
+    `alone`: beside no other lab, for it needs the whole machine to be in time.
+    """
 
     run: Callable[[Service], object]
     service: Mapping[str, Any] = {}
+    alone: bool = False
 
 
 class Outcome:
@@ -41,6 +46,7 @@ class SideBySide:
         self._lock = threading.Lock()
         self._running: set[Service] = set()
         self._is_ending = False
+        self._gathering, self._places = threading.Lock(), threading.Semaphore(AT_ONCE)
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lab")
         self._outcomes: dict[str, Future[Outcome]] = {
             name: self._pool.submit(self._run, fault) for name, fault in faults.items()
@@ -60,7 +66,7 @@ class SideBySide:
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, fault: Fault) -> Outcome:
-        with TemporaryDirectory(prefix="dj-lab") as folder:
+        with self._room(fault), TemporaryDirectory(prefix="dj-lab") as folder:
             try:
                 service = Service(Path(folder), **fault.service)
             except BaseException as error:
@@ -73,6 +79,18 @@ class SideBySide:
                 service.close()
                 with self._lock:
                     self._running.discard(service)
+
+    @contextmanager
+    def _room(self, fault: Fault) -> Iterator[None]:
+        """A place among those that run, or all of them."""
+        places = AT_ONCE if fault.alone else 1
+        with self._gathering:  # two that each held a part of the places would wait for ever
+            for _ in range(places):
+                self._places.acquire()
+        try:
+            yield
+        finally:
+            self._places.release(places)
 
     def _try(self, service: Service, fault: Fault) -> Outcome:
         """The fault, and after it the audit of every invariant, not only of the one at hand."""
