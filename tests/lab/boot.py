@@ -18,7 +18,7 @@ CLOCKS = {"boottime": time.CLOCK_BOOTTIME, "monotonic": time.CLOCK_MONOTONIC}
 
 
 def make_disk(lab: Lab, disk: Path, lower: str) -> None:
-    """A disk of its own size at `disk`/all, over the file systems in `lower`."""
+    """A disk of its own size at `disk`/all, over the file system `lower`."""
     lab.run("mkdir", str(disk))
     lab.run("mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "none", str(disk))
     lab.run("mkdir", f"{disk}/upper", f"{disk}/work", f"{disk}/all")

@@ -32,12 +32,12 @@ ENVIRONMENT = {
 class Host:
     """One machine: t440, pc-a or pc-b. Its disk outlives a power cut, its /run does not."""
 
-    def __init__(self, lab: Lab, name: str, layers: Sequence[Path]) -> None:
+    def __init__(self, lab: Lab, name: str) -> None:
         self.lab, self.name, self.address = lab, name, ADDRESSES[name]
         self.group = cgroups.Group(lab.pid, name)
         self.disk = lab.mount / name  # as the holder sees it
         self._power: subprocess.Popen[bytes] | None = None
-        make_disk(lab, self.disk, ":".join(map(str, (*layers, lab.base))))
+        make_disk(lab, self.disk, str(lab.base))
         make_own(self.files, name)
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,13 +24,10 @@ from tests.lab.network import rules as network_rules
 class Lab:
     """The holder, the switch between the hosts, and the hosts by name; nothing is on yet.
 
-    `binds`: folder of the box -> place in every host, read-only. `layers`: host -> more file
-    systems below its own.
+    `binds`: folder of the box -> place in every host, read-only.
     """
 
-    def __init__(
-        self, binds: Mapping[Path, str] = {}, layers: Mapping[str, Sequence[Path]] = {}
-    ) -> None:
+    def __init__(self, binds: Mapping[Path, str] = {}) -> None:
         cgroups.sweep()
         self.base, self.binds = cache.base(), dict(binds)
         self.mount = cache.FOLDER / "mount"  # empty on the disk: mounts on it are the holder's own
@@ -46,7 +43,7 @@ class Lab:
             self._lay_network()
             for name in ADDRESSES:
                 if name != BOX:
-                    self.hosts[name] = Host(self, name, layers.get(name, ()))
+                    self.hosts[name] = Host(self, name)
         except BaseException:
             self.close()
             raise
