@@ -137,6 +137,15 @@ class Service:
         """The gateway's first process, by the box's number."""
         return min(host.procs(UNIT))
 
+    def kill_gateway(self, host: Host, seconds: float) -> float:
+        """SIGKILL it, and wait until it is back in place; returns and says how long that took."""
+        killed = self.oracle.now()
+        os.kill(self.gateway_pid(host), signal.SIGKILL)
+        self.oracle.wait_for(seconds=5)
+        back = self.wait_until_live(host, seconds) - killed
+        self.say(f"{host.name} served again {back:.1f} s after SIGKILL")
+        return back
+
     def serves_on(self, host: Host, seconds: float) -> None:
         """For so many seconds this node alone runs a gateway, and never stops."""
         begun = self.oracle.now()
