@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -15,6 +14,7 @@ from typing import Any
 from tasks.core.errors import MoveHeld, Refused
 from tasks.core.site import Site
 from tasks.core.state import History, Moment
+from tasks.locks import locked
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -34,8 +34,7 @@ def write_journal(site: Site, kind: str, **facts: Any) -> None:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = json.dumps({"time": stamp, "kind": kind, **facts}, default=str, sort_keys=True)
     path = site.watchdog.state / "journal.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path) as descriptor:
+    with locked(path) as descriptor:
         _end_torn_line(descriptor)
         os.write(descriptor, line.encode() + b"\n")
         os.fsync(descriptor)
@@ -56,16 +55,6 @@ def _end_torn_line(descriptor: int) -> None:
     size = os.lseek(descriptor, 0, os.SEEK_END)
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
         os.write(descriptor, b"\n")
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def load_history(site: Site) -> History:
@@ -93,7 +82,7 @@ def save_history(site: Site, history: History) -> None:
 @contextlib.contextmanager
 def check_lock(site: Site) -> Iterator[None]:
     """One check at a time turns observations into a decision; the others wait their turn."""
-    with _locked(site.watchdog.state / "check.lock"):
+    with locked(site.watchdog.state / "check.lock"):
         yield
 
 
@@ -103,17 +92,12 @@ def move_lock(site: Site) -> Iterator[None]:
 
     Raises MoveHeld at once when another move is under way.
     """
-    path = site.watchdog.state / "move.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(site.watchdog.state / "move.lock", wait=False))
         except BlockingIOError:
             raise MoveHeld("another move is under way") from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -123,20 +107,16 @@ def sync_lock(site: Site, seconds: float) -> Iterator[None]:
     Raises Refused when it did not end.
     """
     end = time.monotonic() + seconds
-    path = site.watchdog.state / "sync.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
+    with contextlib.ExitStack() as stack:
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.enter_context(locked(site.watchdog.state / "sync.lock", wait=False))
                 break
             except BlockingIOError:
                 if time.monotonic() >= end:
                     raise Refused(f"another memory sync runs for {seconds:g} s") from None
                 time.sleep(0.1)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def is_moving(site: Site) -> bool:

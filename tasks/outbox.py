@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.site import Site
+from tasks.locks import locked
 
 MOST = 200
 """Older ones are dropped: whoever was away for so long reads the journal."""
@@ -80,29 +80,17 @@ def _save(site: Site, messages: list[Message]) -> None:
     beside.replace(path)
 
 
-@contextlib.contextmanager
-def _locked(site: Site) -> Iterator[None]:
-    with _flock(site, "outbox.lock", fcntl.LOCK_EX):
-        yield
+def _locked(site: Site) -> contextlib.AbstractContextManager[int]:
+    return locked(site.watchdog.state / "outbox.lock")
 
 
 @contextlib.contextmanager
 def _sending(site: Site) -> Iterator[bool]:
     """Whether nobody else sends now. The network is never waited for under the other lock."""
-    try:
-        with _flock(site, "sending.lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
-            yield True
-    except BlockingIOError:
-        yield False
-
-
-@contextlib.contextmanager
-def _flock(site: Site, name: str, how: int) -> Iterator[None]:
-    site.watchdog.state.mkdir(parents=True, exist_ok=True)
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.open(site.watchdog.state / name, flags, 0o600)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(site.watchdog.state / "sending.lock", wait=False))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
