@@ -9,13 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from deployments.demo.processes import wait_until
 from tests.lab import cgroups
 from tests.lab.commands import read_line
 from tests.lab.hosts import Host
 from tests.lab.lab import Lab
 from tests.lab.oracle import Oracle
-from tests.lab.watcher import LONGEST_GAP_SECONDS, UNIT
+from tests.lab.watcher import UNIT, may_hide_two
 
 SECONDS = 10.0
 # Prints what it got within 2 s: bytes, b"" for an end of the connection, or "silence".
@@ -164,9 +166,25 @@ def test_the_oracle_sees_two_gateways_and_when_each_served(lab: Lab) -> None:
     seen = oracle.stop()
     print(seen)
     assert seen.both
-    assert seen.longest_gap <= LONGEST_GAP_SECONDS
     (a_from, a_to), (b_from, b_to) = *seen.of("pc-a"), *seen.of("pc-b")
     assert a_from < b_from <= seen.both[0] <= seen.both[-1] <= a_to < b_to
+
+
+@pytest.mark.parametrize(
+    ("gap", "before", "after", "hidden"),
+    [
+        pytest.param(0.02, ["pc-a"], ["pc-b"], False, id="a sample in time proves a change"),
+        pytest.param(0.08, ["pc-a"], ["pc-b"], True, id="a late one does not"),
+        pytest.param(0.08, [], ["pc-a", "pc-b"], True, id="nor how long two ran already"),
+        pytest.param(0.08, ["pc-a"], ["pc-a"], False, id="the same one before and after it"),
+        pytest.param(0.08, ["pc-a"], [], False, id="one that ended, and no other"),
+        pytest.param(0.60, ["pc-a"], ["pc-a"], True, id="a gap as long as a gateway's life"),
+    ],
+)
+def test_a_late_sample_proves_nothing_where_two_may_have_run(
+    gap: float, before: list[str], after: list[str], hidden: bool
+) -> None:
+    assert may_hide_two(gap, before, after) is hidden
 
 
 def test_the_oracle_finds_nothing_in_a_planned_change(lab: Lab) -> None:
