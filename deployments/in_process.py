@@ -27,6 +27,7 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from deployments.imports import Flows
 from deployments.reports import Reports
+from deployments.rescheduling import Rescheduling
 from deployments.running import Limits, Running, make_warm
 from deployments.wake import Wake
 
@@ -35,9 +36,7 @@ CANCEL_SECONDS = 2.0
 TURN_SECONDS = 10.0
 CLIENT_PAUSE_SECONDS = 45.0
 CODE_SECONDS = 10.0
-CANCELLED = "cancelled in Prefect"
 STOPPING = "the worker was told to stop"
-HUNG_EXIT_CODE = 3
 
 
 class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
@@ -56,6 +55,7 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
         self.limits, self.flows = limits, Flows(root)
         self.runs: dict[UUID, Running] = {}
         self.reports = Reports(lambda: self.client, self._logger)
+        self.rescheduling = Rescheduling(lambda: self.client, self._logger)
         self.wake = Wake(get_current_settings().home / f"worker-{pool}.wake")
         self.stopping = asyncio.Event()
         self.hung = ""  # the sentence on a thread that was given up
@@ -80,7 +80,7 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
                 await self._unless_stopping(self._turn())
                 await self._unless_stopping(self._pause())
             await self._wind_down()
-            code = HUNG_EXIT_CODE if self.hung else 0
+            code = 3 if self.hung else 0
             end_soon(code)
         return code
 
@@ -125,6 +125,7 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
         if not self._has_begun:
             await self._begin()
         await self.reports.tell_again()
+        await self.rescheduling.turn()
         await self.get_and_submit_flow_runs()
         if any(run.deadline for run in self.runs.values()):
             await self._hear_of_cancellations()
@@ -212,7 +213,7 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
             return
         for run_id in await self.reports.read_cancelling(list(self.runs)):
             if run_id in self.runs:
-                await self._cancel(self.runs[run_id], CANCELLED)
+                await self._cancel(self.runs[run_id], "cancelled in Prefect")
 
     async def _cancel(self, running: Running, why: str) -> None:
         """End a run before its next effect, unless it has committed.

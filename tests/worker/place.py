@@ -26,13 +26,14 @@ GRACE_SECONDS = 1.0
 class Server(PrefectApi):
     """Prefect's server on a home of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         (home / "tmp").mkdir(parents=True)
         self.home = home
         self.port = first_free_port(4700)
         self.api = f"http://127.0.0.1:{self.port}/api"
         fast = {"PREFECT_WORKER_QUERY_SECONDS": "0.5", "PYTHONPATH": str(PROJECT)}
-        self.environment = {**os.environ, **make_environment(home, self.api), **fast}
+        place = make_environment(home, self.api)
+        self.environment = {**os.environ, **place, **fast, **settings}
         self.log = (home / "server.log").open("wb")
         self.start()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.demo.processes import wait_until
+from deployments.demo.processes import descendants, process_table, send, wait_until
 from deployments.pools import worker_words
 from tests.worker.place import PROJECT, Place, Server
 
@@ -37,16 +36,16 @@ class DataPlace(Place):
                     cwd=PROJECT,
                     stdout=log,
                     stderr=log,
-                    start_new_session=True,
                 )
             )
 
     def kill(self) -> None:
         """As systemd does it: the worker, and all that it started."""
         for process in self._processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            started = descendants(process.pid, process_table())
+            process.kill()
+            send(started, signal.SIGKILL)
+            process.wait()
 
     def log(self) -> str:
         return (self.root / "worker.log").read_text()
