@@ -117,6 +117,16 @@ class LabPrefect(PrefectApi):
         runs = self.runs(flow, limit=limit)
         return "\n".join(f"  {run['state_name']}: {run['name']}" for run in reversed(runs))
 
+    def told_in_full(self, flow: str = "health-check", limit: int = 5) -> str:
+        """The newest runs with their times and logs, oldest first."""
+        lines = list[str]()
+        for run in reversed(self.runs(flow, limit=limit)):
+            lines.append(f"{run['start_time']} {run['state_name']}: {run['name']} {run['tags']}")
+            body = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"}
+            logs = self.request("/logs/filter", body)
+            lines += [f"    {entry['timestamp']} {entry['message']}" for entry in logs]
+        return "\n".join(lines)
+
     def _install(self, unit: str, words: str) -> None:
         lines = (f'Environment="{name}={value}"' for name, value in self.environment.items())
         text = UNIT.format(words=words, source=SOURCE, environment="\n".join(lines))

@@ -17,6 +17,7 @@ from tests.lab.service import TAKEOVER_SECONDS, Service
 
 START_SECONDS = 3
 """The stand-in gateway takes so long from its start to its /healthz."""
+SLOW_SECONDS = 30.0  # after it the checks' own words are printed
 CHECK = "health-check/joe"
 
 
@@ -71,6 +72,8 @@ def main() -> int:
         for seconds in takeovers(joe, prefect, options.rounds):
             took.append(seconds)
             print(f"{len(took):3}  {seconds:.1f} s", file=sys.stderr, flush=True)
+            if seconds > SLOW_SECONDS:
+                print(prefect.told_in_full(), file=sys.stderr, flush=True)
         print(joe.audit())
         print(tell(took))
     return 0
