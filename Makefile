@@ -3,7 +3,7 @@ SPEED ?= 10
 N ?= 100000
 python := .venv/bin/python
 
-.PHONY: help setup demo test lab lint joe.pyz lock clean soak-terms
+.PHONY: help setup demo test lab lint joe.pyz lock clean soak-terms bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z.-]*\):.*## /  make \1 \t/p' Makefile | expand -t 24
@@ -32,6 +32,9 @@ joe.pyz: setup  ## the one file that runs on every machine
 
 soak-terms: setup  ## N random fault schedules against the term protocol (N=100000)
 	@$(python) -m tests.node.term_sim --schedules $(N)
+
+bench: setup  ## measure what it costs and how quick it is, half an hour, into docs/benchmarks.md
+	@$(python) -m tests.bench $(BENCH)
 
 lock:  ## renew requirements.lock
 	@deployments/setup.sh lock
