@@ -15,6 +15,7 @@ from flows.failure_handling import Action, failure_handling
 from tasks.core.decide import decide
 from tasks.core.errors import DualJoeError, MoveHeld, StaleRecord
 from tasks.core.history import after_action, after_boot, is_alert_due, is_worse, remember
+from tasks.core.screen import describe
 from tasks.core.site import Site
 from tasks.core.situation import Decision, Kind, Level, Situation, newest_record
 from tasks.core.state import Observation
@@ -33,8 +34,9 @@ from tasks.journal import (
 )
 from tasks.notify import alert, send_missed
 from tasks.observe import observe, observe_until
-from tasks.record import adopt_record, read_record
+from tasks.record import adopt_record, read_dated_record
 from tasks.runs import late_seconds, rename_run, skip_overdue
+from tasks.screen import keep_current
 from tasks.sites import DEFAULT_SITE, load_site
 
 # Of a check's deadline, so much is kept for the decision and the beginning of what it orders.
@@ -76,7 +78,10 @@ def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
         outcome = act(site_file, situation, decision)
     except (MoveHeld, StaleRecord) as error:
         return Completed(name="Moving", message=str(error))
-    return record_outcome(situation, decision, outcome)
+    state = record_outcome(situation, decision, outcome)
+    if not outcome.moved:  # what was seen before a move is no longer so
+        keep_current(site, describe(situation, outcome.text), outcome.text)
+    return state
 
 
 def look_until_known(site: Site) -> tuple[Situation, Decision]:
@@ -108,7 +113,8 @@ def situate(site: Site, seen: dict[str, Observation]) -> Situation:
     with check_lock(site):
         check()
         history = after_boot(load_history(site), boot_id())
-        situation = Situation(site, read_record(site), seen, history, now())
+        record, since = read_dated_record(site)
+        situation = Situation(site, record, seen, history, now(), since)
         situation = replace(situation, history=remember(situation))
         if situation.history != history:
             save_history(site, situation.history)

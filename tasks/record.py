@@ -17,6 +17,14 @@ LOCAL_SECONDS = 10.0
 
 def read_record(site: Site) -> Record:
     """T440's record. Raises ConfigError when there is none: then nobody may serve."""
+    return read_dated_record(site)[0]
+
+
+def read_dated_record(site: Site) -> tuple[Record, float | None]:
+    """T440's record, and the wall time at which T440 took it over, None when that is unknown.
+
+    Raises ConfigError when there is no record: then nobody may serve.
+    """
     answer = call_local(site.watchdog, "record read", seconds=LOCAL_SECONDS)
     record = parse_record(answer.get("record"))
     if record is None or record.holder not in site.nodes:
@@ -25,7 +33,8 @@ def read_record(site: Site) -> Record:
             f' `joe.pyz record write` and {{"epoch": 1, "holder": "{site.preferred}"}} on its'
             " standard input, if no machine has one"
         )
-    return record
+    since = answer.get("since")
+    return record, float(since) if isinstance(since, int | float) else None
 
 
 @task(name="write-record", task_run_name="record-{holder}", cache_policy=NO_CACHE)

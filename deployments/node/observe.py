@@ -13,6 +13,7 @@ from .gateway import gateway_pids, is_open, is_serving
 from .guard_status import heard, lent, read_status
 from .kept import load_state, terms_locked
 from .permit import why_not
+from .record import record_time
 
 
 def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
@@ -20,14 +21,15 @@ def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
 
     `check`: a health check asks, which the guard waits for.
 
-    {name, boot_id, record: {epoch, holder}|null, record_error, gateway: {pids, port_open, serving},
-    why_not: reason against a start ("" = permitted), memory: {snapshot, age_seconds}|null,
-    disk: {free_bytes, free_inodes}, guard: its status file with `age`|null, lent: {to, epoch,
-    left}|null, heard: {node: {asked_s, serving_s, epoch, peer_heard_s}}}.
+    {name, boot_id, record: {epoch, holder}|null, record_since, record_error, gateway: {pids,
+    port_open, serving}, why_not: reason against a start ("" = permitted), memory: {snapshot,
+    age_seconds}|null, disk: {free_bytes, free_inodes}, guard: its status file with `age`|null,
+    lent: {to, epoch, left}|null, heard: {node: {asked_s, serving_s, epoch, peer_heard_s}}}.
 
     `heard` is what this machine's voter heard: how long ago the node last asked, and last said that
     it serves (null = never in this boot); `peer_heard_s` is what that node then said about the
-    other one. Seconds everywhere.
+    other one. Seconds everywhere; `record_since`, when this machine took over its record, is since
+    1970 (null = no record).
     """
     if params.get("check"):
         note_check(config, boottime())
@@ -48,6 +50,7 @@ def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         "name": config.name,
         "boot_id": config.boot_id(),
         "record": record._asdict() if record else None,
+        "record_since": record_time(config),
         "record_error": trouble,
         "gateway": {"pids": pids, "port_open": is_port_open, "serving": is_serving(config)},
         "why_not": reason,

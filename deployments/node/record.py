@@ -38,6 +38,14 @@ def record_file(config: NodeConfig) -> Path:
     return config.state / "record.json"
 
 
+def record_time(config: NodeConfig) -> float | None:
+    """When this machine took over its record, seconds since 1970; None when it has no record."""
+    try:
+        return record_file(config).stat().st_mtime
+    except OSError:
+        return None
+
+
 def record_lock(config: NodeConfig) -> Path:
     """The machine's one lock: it also guards the vote (kept.py)."""
     return config.state / "record.lock"
@@ -95,9 +103,12 @@ def describe(record: Record | None) -> str:
 
 
 def record_read(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
-    """Verb: {} -> {record: {epoch, holder} | null}."""
-    record = load_record(config)
-    return {"record": record._asdict() if record else None}
+    """Verb: {} -> {record: {epoch, holder} | null, since: seconds since 1970 | null}.
+
+    `since` is when this machine took it over.
+    """
+    record, since = load_record(config), record_time(config)
+    return {"record": record._asdict() if record else None, "since": since}
 
 
 def record_write(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Nothing is asked over the network and nothing is changed, so it also works when 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ def lines(config: NodeConfig, seen: dict[str, Any]) -> Iterator[str]:
     """What `observe` found -> the lines of the screen."""
     record = seen["record"]
     yield f"{config.name} knows:"
-    yield _row("holder", f"{record['holder']}, epoch {record['epoch']}" if record else "nobody")
+    yield _row("holder", _holder(seen) if record else "nobody")
     if seen["record_error"]:
         yield _row("RECORD", seen["record_error"])
     yield _row("serving", who_serves(config, seen) or "nobody, as far as this machine knows")
@@ -45,6 +46,13 @@ def lines(config: NodeConfig, seen: dict[str, Any]) -> Iterator[str]:
     if config.is_node and record and record["holder"] != config.name:
         why = why_not_this(config, seen)
         yield _row("this node could take over", f"no: {why}" if why else "yes")
+
+
+def _holder(seen: dict[str, Any]) -> str:
+    """Whom the record names, and since when this machine knows that."""
+    record, since = seen["record"], time.gmtime(seen["record_since"])
+    known = time.strftime("%Y-%m-%d %H:%M:%S UTC", since)
+    return f"{record['holder']}, epoch {record['epoch']}, known here since {known}"
 
 
 def who_serves(config: NodeConfig, seen: dict[str, Any]) -> str:

@@ -44,13 +44,17 @@ class Decision:
 
 @dataclass(frozen=True)
 class Situation:
-    """All that a decision may depend on."""
+    """All that a decision may depend on.
+
+    `record_since`: wall clock, for people alone: when T440 took over its record, if that is known.
+    """
 
     site: Site
     record: Record
     observations: dict[str, Observation]
     history: History
     now: Moment
+    record_since: float | None = None
 
     @property
     def holder(self) -> Observation:

@@ -1,4 +1,4 @@
-"""Memory syncs, backups and the status screen on three machines."""
+"""Memory syncs and backups on three machines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from deployments.demo.containers import count_pairs, writer_argv
 from deployments.demo.openclaw.install import AGENTS
 from flows.backup import backup_dr_tier, backup_primary_tier
 from flows.memory_sync import memory_sync
-from flows.status import status
 from tests.flows.runs import alerts, last_name, run_late, run_state
 from tests.site_machines import Ground
 
@@ -142,17 +141,3 @@ def test_one_container_that_fails_does_not_keep_the_others_from_it(place: Ground
 def test_after_a_gap_one_catch_up_runs_and_the_older_ones_are_skipped(place: Ground) -> None:
     assert run_late(backup_primary_tier, place.site_file, 7300, 3700, 100).name == "Skipped"
     assert run_late(backup_primary_tier, place.site_file, 100, -3500).name == "Completed"
-
-
-def test_the_status_says_who_serves_and_whether_a_failover_would_work(serving: Ground) -> None:
-    run_state(backup_primary_tier, serving.site_file)
-    text = status(serving.site_file)
-    assert text.startswith("# pc-a serves\n")
-    assert "record: epoch 1 for pc-a" in text
-    assert "could pc-b take over now: yes" in text
-    assert "t440 lends its vote to pc-a for" in text
-    assert "pc-b lends its vote to pc-a for" in text
-    assert "its guard says serving" in text
-    assert "| backup/oc-core | " in text
-    serving.three.nodes["pc-b"].power_cut()
-    assert "could pc-b take over now: no: pc-b is unreachable" in status(serving.site_file)

@@ -32,7 +32,7 @@ def config(tmp_path: Path) -> NodeConfig:
 
 
 def test_there_is_no_record_at_first(config: NodeConfig) -> None:
-    assert record_read(config, {}) == {"record": None}
+    assert record_read(config, {}) == {"record": None, "since": None}
 
 
 def test_a_higher_epoch_is_adopted_and_told_again_changes_nothing(config: NodeConfig) -> None:
@@ -40,6 +40,15 @@ def test_a_higher_epoch_is_adopted_and_told_again_changes_nothing(config: NodeCo
     assert adopt(config, Record(2, "pc-b"))
     assert not adopt(config, Record(2, "pc-b"))
     assert load_record(config) == Record(2, "pc-b")
+
+
+def test_a_record_has_the_time_at_which_this_machine_took_it_over(config: NodeConfig) -> None:
+    adopt(config, Record(1, "pc-a"))
+    os.utime(record_file(config), (1_800_000_000, 1_800_000_000))
+    adopt(config, Record(1, "pc-a"))
+    assert record_read(config, {})["since"] == 1_800_000_000
+    adopt(config, Record(2, "pc-b"))
+    assert record_read(config, {})["since"] != 1_800_000_000
 
 
 @pytest.mark.parametrize(

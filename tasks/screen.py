@@ -1,0 +1,74 @@
+"""Keeps the artifact `<site>-status` current: written when what it says changes, and only then."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import cast
+
+from prefect.artifacts import Artifact, create_markdown_artifact
+from prefect.client.schemas.objects import Artifact as ArtifactResponse
+from prefect.logging import get_run_logger
+
+from tasks.core.screen import is_same, stamped
+from tasks.core.site import Site
+from tasks.journal import now
+from tasks.locks import locked
+
+
+def keep_current(site: Site, summary: str, headline: str) -> None:
+    """Write the artifact when `summary` says something else than the last one that was written.
+
+    While it does not, this is one small file read. A write that fails is a warning: it is tried
+    again by the next check, as is one that finds another run at it.
+    """
+    if not is_same(summary, read_summary(site)):
+        write(site, summary, summary, headline)
+
+
+def show(site: Site, summary: str, screen: str, headline: str) -> None:
+    """Write the whole screen when the artifact says something else, by Prefect's own word.
+
+    `summary` is what checks compare with from now on. A write that fails is a warning.
+    """
+    shown = cast(ArtifactResponse | None, Artifact.get(artifact_key(site)))
+    if shown is None or not is_same(screen, str(shown.data)):
+        write(site, summary, screen, headline)
+
+
+def write(site: Site, summary: str, screen: str, headline: str) -> None:
+    """Write the artifact, and after it the summary: what fails between costs one more write."""
+    try:
+        with locked(site.watchdog.state / "status.lock", wait=False):
+            create_markdown_artifact(
+                key=artifact_key(site), markdown=stamped(screen, now().wall), description=headline
+            )
+            save_summary(site, summary)
+    except BlockingIOError:
+        get_run_logger().info("the status is being written by another run")
+    except Exception as error:  # whatever Prefect's server or the disk does, a check goes on
+        get_run_logger().warning("the status was not written: %s", error)
+
+
+def artifact_key(site: Site) -> str:
+    """`joe-status`, for a site of that name."""
+    return f"{site.site}-status"
+
+
+def summary_file(site: Site) -> Path:
+    return site.watchdog.state / "status.md"
+
+
+def read_summary(site: Site) -> str:
+    """The last summary that was written; "" when there is none, or it cannot be read."""
+    try:
+        return summary_file(site).read_text()
+    except (OSError, ValueError):
+        return ""
+
+
+def save_summary(site: Site, summary: str) -> None:
+    """Replace it, whole or not at all; a person may read it, too. Raises OSError."""
+    beside = summary_file(site).with_name(f".status.{os.getpid()}.tmp")
+    beside.write_text(summary)
+    os.replace(beside, summary_file(site))

@@ -1,0 +1,86 @@
+"""The status screen and its artifact, which is written when it changes and only then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
+
+from flows.backup import backup_primary_tier
+from flows.health_check import health_check
+from flows.status import status
+from tasks.screen import keep_current, read_summary
+from tests.core.sites import site
+from tests.flows.runs import run_state
+from tests.site_machines import Ground
+
+
+def versions(key: str) -> list[str]:
+    """Every version of an artifact, the newest first."""
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
+            sort=ArtifactSort.CREATED_DESC,
+        )
+    return [str(one.data) for one in found]
+
+
+def test_the_status_says_who_serves_since_when_and_whether_a_failover_would_work(
+    serving: Ground,
+) -> None:
+    run_state(backup_primary_tier, serving.site_file)
+    text = status(serving.site_file)
+    assert text.startswith("# pc-a serves\n")
+    assert "record: pc-a since 20" in text
+    assert "could pc-b take over now: yes" in text
+    assert "t440 lends its vote to pc-a for" in text
+    assert "pc-b lends its vote to pc-a for" in text
+    assert "its guard says serving" in text
+    assert "| backup/oc-core " in text
+    serving.three.nodes["pc-b"].power_cut()
+    assert "could pc-b take over now: no: pc-b is unreachable" in status(serving.site_file)
+
+
+def test_checks_write_the_artifact_when_it_changes_and_only_then(serving: Ground) -> None:
+    before = len(versions("joe-status"))
+    run_state(health_check, serving.site_file)
+    run_state(health_check, serving.site_file)
+    first = versions("joe-status")
+    assert len(first) == before + 1
+    assert first[0].startswith("# pc-a serves\n")
+    serving.three.nodes["pc-b"].power_cut()
+    run_state(health_check, serving.site_file)
+    run_state(health_check, serving.site_file)
+    second = versions("joe-status")
+    assert len(second) == before + 2
+    assert "could pc-b take over now: no: pc-b is unreachable" in second[0]
+
+
+def test_a_status_by_hand_is_the_artifact_until_something_changes(serving: Ground) -> None:
+    run_state(health_check, serving.site_file)
+    before = len(versions("joe-status"))
+    status(serving.site_file)
+    status(serving.site_file)
+    run_state(health_check, serving.site_file)
+    now = versions("joe-status")
+    assert len(now) == before + 1
+    assert "| memory " in now[0]
+
+
+def test_a_write_that_fails_is_tried_again_by_the_next_check(prefect: None, tmp_path: Path) -> None:
+    """Prefect refuses a key with blanks: a warning, and nothing counts as written."""
+    watchdog = site().watchdog.model_copy(update={"state": tmp_path})
+
+    @flow
+    def check(name: str) -> None:
+        keep_current(site(site=name, watchdog=watchdog), "# pc-a serves\n", "pc-a serves")
+
+    check("not a key")
+    assert read_summary(site(watchdog=watchdog)) == ""
+    check("lone")
+    check("lone")
+    assert len(versions("lone-status")) == 1
+    assert read_summary(site(watchdog=watchdog)) == "# pc-a serves\n"
