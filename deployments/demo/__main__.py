@@ -21,7 +21,7 @@ from tasks.remote.local import call_local
 
 from .botapi import BotApi
 from .containers import writer_argv
-from .prefect_server import PROJECT, PrefectServer
+from .prefect_server import FAST, PROJECT, PrefectServer
 from .story import Story, StoryError, say
 from .three import ThreeMachines
 from .witness import Witness
@@ -101,7 +101,7 @@ def world(root: Path, speed: float) -> Iterator[tuple[Story, PrefectServer]]:
         site, file = write_site(three, speed)
         call_local(site.watchdog, "record write", first_record(site), seconds=10)
         say("no systemd on loopback: a guard is restarted when it dies, not when it hangs")
-        server = PrefectServer(three.t440)
+        server = PrefectServer(three.t440, FAST if speed > 1 else None)
         say(f"starting a Prefect server of its own on port {server.port} ...")
         server.start()
         say("deploying the flows and starting the workers ...")

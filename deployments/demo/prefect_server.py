@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from deployments.pools import POOLS, worker_words
+from deployments.settings import read_settings
 
 from .keeper import keeper_argv
 from .machine import Machine
@@ -22,6 +23,8 @@ from .processes import wait_until
 FIRST_PORT = 4200
 PROJECT = Path(__file__).parents[2]
 START_SECONDS = 90.0
+# For a site whose times are shortened: a schedule must not be shorter than the worker's query.
+FAST = {"PREFECT_WORKER_QUERY_SECONDS": "2", "PREFECT_WORKER_PREFETCH_SECONDS": "3"}
 
 
 class PrefectServer(PrefectApi):
@@ -90,26 +93,21 @@ class PrefectServer(PrefectApi):
 
 
 def make_environment(home: Path, api: str) -> dict[str, str]:
-    """Settings that keep server, workers and runs inside `home`, and polling as fast as a demo is.
+    """The project's settings and a place for them."""
+    return {**read_settings(), **make_place(home, api)}
 
-    A worker takes a run before it is due and starts its process early: prefetch must exceed 1.3
-    polls plus the start of a process, or runs come late.
-    """
+
+def make_place(home: Path, api: str) -> dict[str, str]:
+    """Settings that keep server, workers and runs inside `home`."""
     return {
         "PREFECT_HOME": str(home),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
         "PREFECT_API_URL": api,
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
-        "PREFECT_WORKER_QUERY_SECONDS": "2",
-        "PREFECT_WORKER_PREFETCH_SECONDS": "3",
-        "PREFECT_LOGGING_COLORS": "false",
         "TMPDIR": str(home / "tmp"),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "DO_NOT_TRACK": "1",
     }
 
 

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import yaml
 
 from deployments.demo.prefect_api import PrefectApi
-from deployments.demo.prefect_server import make_environment
+from deployments.demo.prefect_server import make_place
 from deployments.pools import POOLS, worker_words
 from deployments.schedules import with_intervals
+from deployments.settings import read_settings
 from tasks.core.site import parse_site
 from tests.lab import cache
 from tests.lab.commands import Failed
@@ -39,6 +40,7 @@ WorkingDirectory={source}
 Restart=always
 RestartSec=1
 KillMode=mixed
+EnvironmentFile={source}/deployments/prefect.env
 {environment}
 
 [Install]
@@ -56,9 +58,9 @@ class LabPrefect(PrefectApi):
         put(self.t440, SITE_FILE, yaml.safe_dump(document))
         home = f"{HOME}/prefect"
 
-        settings = make_environment(Path(home), PREFECT_API)
-        put(self.t440, settings["TMPDIR"] + "/.folder", "")
-        self.environment = {**settings, "PYTHONPATH": f"{SOURCE}:{LIBRARIES}"}
+        place = make_place(Path(home), PREFECT_API)
+        put(self.t440, place["TMPDIR"] + "/.folder", "")
+        self.environment = {**place, "PYTHONPATH": f"{SOURCE}:{LIBRARIES}"}
         self._install(
             SERVER, f"deployments.server --host 127.0.0.1 --port {urlsplit(PREFECT_API).port}"
         )
@@ -83,7 +85,7 @@ class LabPrefect(PrefectApi):
         if body is not None:
             words += ["-H", "Content-Type: application/json", "--data-binary", "@-"]
         try:
-            return json.loads(self.t440.run(words, given=json.dumps(body)))
+            return json.loads(self.t440.run(words, given=json.dumps(body)) or "null")
         except Failed as error:
             raise OSError(str(error)) from None
 
@@ -105,10 +107,25 @@ class LabPrefect(PrefectApi):
         """One memory sync: the standby is promotable afterwards."""
         self.finish("memory-sync/joe")
 
+    def pause(self, deployment: str) -> None:
+        """No run by its schedule any more; runs that are ordered go on."""
+        found = self.request(f"/deployments/name/{deployment}")["id"]
+        self.request(f"/deployments/{found}/pause_deployment", {})
+
     def told(self, flow: str = "health-check", limit: int = 8) -> str:
         """The newest runs, one a line, oldest first: what a person sees in the list."""
         runs = self.runs(flow, limit=limit)
         return "\n".join(f"  {run['state_name']}: {run['name']}" for run in reversed(runs))
+
+    def told_in_full(self, flow: str = "health-check", limit: int = 5) -> str:
+        """The newest runs with their times and logs, oldest first."""
+        lines = list[str]()
+        for run in reversed(self.runs(flow, limit=limit)):
+            lines.append(f"{run['start_time']} {run['state_name']}: {run['name']} {run['tags']}")
+            body = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"}
+            logs = self.request("/logs/filter", body)
+            lines += [f"    {entry['timestamp']} {entry['message']}" for entry in logs]
+        return "\n".join(lines)
 
     def _install(self, unit: str, words: str) -> None:
         lines = (f'Environment="{name}={value}"' for name, value in self.environment.items())
@@ -117,6 +134,7 @@ class LabPrefect(PrefectApi):
 
     def _run(self, *words: str) -> None:
         variables = {
+            **read_settings(),
             **self.environment,
             "DUALJOE_ROOT": SOURCE,
             "DUALJOE_SITE": SITE_FILE,
