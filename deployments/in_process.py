@@ -28,15 +28,14 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 from deployments.imports import Flows
 from deployments.reports import Reports
 from deployments.running import Limits, Running, make_warm
+from deployments.wake import Wake
 
 TICK_SECONDS = 0.2
 CANCEL_SECONDS = 2.0
 TURN_SECONDS = 10.0
 CLIENT_PAUSE_SECONDS = 45.0
 CODE_SECONDS = 10.0
-CANCELLED = "cancelled in Prefect"
 STOPPING = "the worker was told to stop"
-HUNG_EXIT_CODE = 3
 
 
 class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
@@ -45,9 +44,7 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
     type = "in-process"
     job_configuration = Job
     job_configuration_variables = Variables
-    _description = (
-        "Runs flows inside the worker's process: for checks that must be quick and cheap."
-    )
+    _description = "Runs flows inside the worker's process: for checks that must be quick."
 
     def __init__(self, pool: str, name: str, limit: int, root: Path, limits: Limits) -> None:
         # A run must be seen before it is due, or it begins late.
@@ -57,6 +54,7 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
         self.limits, self.flows = limits, Flows(root)
         self.runs: dict[UUID, Running] = {}
         self.reports = Reports(lambda: self.client, self._logger)
+        self.wake = Wake(get_current_settings().home / f"worker-{pool}.wake")
         self.stopping = asyncio.Event()
         self.hung = ""  # the sentence on a thread that was given up
         self._warm: list[Context] = []  # for the next runs; never more than ran at once
@@ -78,9 +76,9 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
         async with self:
             while not self.stopping.is_set():
                 await self._unless_stopping(self._turn())
-                await self._unless_stopping(asyncio.sleep(self.query_seconds))
+                await self._unless_stopping(self._pause())
             await self._wind_down()
-            code = HUNG_EXIT_CODE if self.hung else 0
+            code = 3 if self.hung else 0
             end_soon(code)
         return code
 
@@ -90,6 +88,15 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         for task in both:
             task.cancel()
+
+    async def _pause(self) -> None:
+        """Until the next query is due, or a run was ordered at once."""
+        begun = time.monotonic()
+        while not self.wake.was_touched():
+            seconds = min(self.query_seconds, CANCEL_SECONDS) if self.runs else self.query_seconds
+            if time.monotonic() - begun >= seconds:
+                return
+            await asyncio.sleep(min(TICK_SECONDS, seconds))
 
     async def _sync_and_initialize(self) -> None:
         """Nothing yet: the first turn does it, and again while the server is still starting."""
@@ -203,7 +210,7 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
             return
         for run_id in await self.reports.read_cancelling(list(self.runs)):
             if run_id in self.runs:
-                await self._cancel(self.runs[run_id], CANCELLED)
+                await self._cancel(self.runs[run_id], "cancelled in Prefect")
 
     async def _cancel(self, running: Running, why: str) -> None:
         """End a run before its next effect, unless it has committed.

@@ -38,12 +38,14 @@ class Peer:
 class Trigger:
     """Where T440's voter asks for a health check at once: Prefect's API and the deployment.
 
-    `auth_file` holds `user:password` when the server asks for one.
+    `auth_file` holds `user:password` when the server asks for one. `wake`: the file that the worker
+    of the deployment's pool watches; without one the run waits for the worker's next query.
     """
 
     api: str
     deployment: str
     auth_file: Path | None = None
+    wake: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -149,9 +151,9 @@ def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
 def _parse_trigger(raw: dict[str, Any] | None) -> Trigger | None:
     if raw is None:
         return None
-    auth_file = raw.get("auth_file")
-    file = None if auth_file is None else Path(auth_file).expanduser()
-    return Trigger(str(raw["api"]).rstrip("/"), str(raw["deployment"]), file)
+    files = (raw.get(name) for name in ("auth_file", "wake"))
+    auth_file, wake = (None if file is None else Path(file).expanduser() for file in files)
+    return Trigger(str(raw["api"]).rstrip("/"), str(raw["deployment"]), auth_file, wake)
 
 
 def _parse_peer(raw: dict[str, Any]) -> Peer:

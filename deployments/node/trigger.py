@@ -114,13 +114,16 @@ def _try_to_start(trigger: Trigger) -> None:
 
 
 def request_run(trigger: Trigger) -> str:
-    """Ask Prefect for one run of the trigger's deployment; returns the run's id.
+    """Ask Prefect for one run of the trigger's deployment, and wake its worker; the run's id.
 
     Raises OSError, ValueError or KeyError.
     """
     found = _request(trigger, f"/deployments/name/{trigger.deployment}", None)
     body = {"state": {"type": "SCHEDULED"}, "tags": ["at-once"]}
-    return str(_request(trigger, f"/deployments/{found['id']}/create_flow_run", body)["id"])
+    run = str(_request(trigger, f"/deployments/{found['id']}/create_flow_run", body)["id"])
+    if trigger.wake is not None:
+        trigger.wake.touch()
+    return run
 
 
 def _request(trigger: Trigger, path: str, body: Any) -> Any:

@@ -31,6 +31,11 @@ BINDS = {
     cache.libraries(): LIBRARIES,
 }
 PREFECT_API = "http://127.0.0.1:4200/api"  # on T440, once a test starts it there
+TRIGGER = {
+    "api": PREFECT_API,
+    "deployment": "health-check/joe",
+    "wake": f"{HOME}/prefect/worker-watch.wake",
+}
 RUN = f"run/user/{cache.UID}/dualjoe"
 T440, NODES = "t440", ("pc-a", "pc-b")
 MACHINES = (T440, *NODES)
@@ -197,7 +202,7 @@ def node_document(name: str, real: bool) -> dict[str, Any]:
         "gateway_unit": UNIT,
         "gateway_port": PORT,
         "peers": peers,
-        "trigger": None if is_node else {"api": PREFECT_API, "deployment": "health-check/joe"},
+        "trigger": None if is_node else TRIGGER,
     }
 
 

@@ -179,6 +179,17 @@ def test_it_asks_for_one_run_of_the_deployment(prefect: Prefect, tmp_path: Path)
     assert prefect.words[1] == "Basic am9lOnNlY3JldA=="
 
 
+def test_the_worker_is_woken_once_there_is_a_run_for_it(prefect: Prefect, tmp_path: Path) -> None:
+    wake = tmp_path / "worker-watch.wake"
+    trigger = replace(prefect.trigger, wake=wake)
+    prefect.answers = [200, 503]
+    with pytest.raises(ValueError, match="answers 503"):
+        request_run(trigger)
+    assert not wake.exists()
+    request_run(trigger)
+    assert wake.exists()
+
+
 def test_an_answer_that_is_no_success_is_an_error(prefect: Prefect) -> None:
     prefect.answers = [401]
     with pytest.raises(ValueError, match="answers 401"):
@@ -227,8 +238,12 @@ def test_node_json_says_where_to_ask(tmp_path: Path) -> None:
     own = {"name": "t440", "home": str(tmp_path), "state": "s", "run": "r"}
     raw = {
         **own,
-        "trigger": {"api": "http://127.0.0.1:4200/api/", "deployment": "health-check/joe"},
+        "trigger": {
+            "api": "http://127.0.0.1:4200/api/",
+            "deployment": "health-check/joe",
+            "wake": "/w",
+        },
     }
-    wanted = Trigger("http://127.0.0.1:4200/api", "health-check/joe")
+    wanted = Trigger("http://127.0.0.1:4200/api", "health-check/joe", wake=Path("/w"))
     assert parse_config(raw, "node.json").trigger == wanted
     assert parse_config(own, "node.json").trigger is None

@@ -19,18 +19,21 @@ from deployments.demo.processes import wait_until
 
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = Path(__file__).with_name("examples.py")
+STEP = "prefect.deployments.steps.set_working_directory"
 GRACE_SECONDS = 1.0
 
 
 class Server(PrefectApi):
     """Prefect's server on a home of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         (home / "tmp").mkdir(parents=True)
+        self.home = home
         self.port = first_free_port(4700)
         self.api = f"http://127.0.0.1:{self.port}/api"
         fast = {"PREFECT_WORKER_QUERY_SECONDS": "0.5", "PYTHONPATH": str(PROJECT)}
-        self.environment = {**os.environ, **make_environment(home, self.api), **fast}
+        place = make_environment(home, self.api)
+        self.environment = {**os.environ, **place, **fast, **settings}
         self.log = (home / "server.log").open("wb")
         self.start()
 
@@ -83,16 +86,17 @@ class Worker:
 
 
 class Place:
-    """A pool of its own on the server, and a folder with the flows of `examples`."""
+    """A folder with the flows of `examples`, and a pool of its own unless `pool` is there."""
 
-    def __init__(self, server: Server, root: Path) -> None:
-        self.server, self.root, self.pool = server, root, root.name
+    def __init__(self, server: Server, root: Path, pool: str = "") -> None:
+        self.server, self.root, self.pool = server, root, pool or root.name
         self.workers: list[Worker] = []
         self._deployments: dict[str, str] = {}
         (root / "flows").mkdir()
         (root / "flows/__init__.py").touch()
         shutil.copy(EXAMPLES, root / "flows/examples.py")
-        server.request("/work_pools/", {"name": self.pool, "type": "in-process"})
+        if not pool:
+            server.request("/work_pools/", {"name": self.pool, "type": "in-process"})
 
     def start_worker(self, **settings: str) -> Worker:
         """Start the worker, and wait until it takes runs."""
@@ -124,9 +128,10 @@ class Place:
             made = self.server.request(
                 "/deployments/",
                 {
-                    "name": self.pool,
+                    "name": self.root.name,
                     "flow_id": flow_id,
                     "entrypoint": f"flows/examples.py:{flow}",
+                    "pull_steps": [{STEP: {"directory": str(self.root)}}],
                     "work_pool_name": self.pool,
                 },
             )

@@ -24,6 +24,18 @@ def test_runs_begin_within_a_second_of_their_time_and_import_once(place: Place) 
     assert len([line for _, line in place.said() if line.startswith("imported")]) == 1
 
 
+def test_a_run_that_is_ordered_at_once_waits_for_no_query(place: Place) -> None:
+    place.deploy("quick")
+    place.start_worker(PREFECT_WORKER_QUERY_SECONDS="60")
+    ordered = time.time()
+    run = place.run("quick", name="at-once")
+    (place.server.home / f"worker-{place.pool}.wake").touch()
+    place.wait_for_state(run, "Completed")
+    begun = next(moment for moment, line in place.said() if "at-once" in line)
+    print(f"begun {begun - ordered:.2f} s after the order")
+    assert begun - ordered < 5
+
+
 def test_four_runs_go_on_at_once_and_one_that_raises_is_failed(place: Place) -> None:
     place.start_worker()
     failing = place.run("raise_it")
