@@ -30,6 +30,9 @@ from tasks.record import read_record
 from tasks.runs import rename_run
 from tasks.sites import DEFAULT_SITE, load_site
 
+# What a move may take beside its drain, its last sync and the watch over the new holder.
+REST_SECONDS = 30.0
+
 
 class Action(StrEnum):
     """Which way Joe goes, and whether it was planned."""
@@ -47,13 +50,17 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be moved where, and why. `drain_seconds`: a running agent may take so long."""
+    """What is to be moved where, and why. `drain_seconds`: a running agent may take so long.
+
+    `gone`: the old holder was just seen not to answer. To look again costs a whole probe deadline.
+    """
 
     action: Action
     old: Record
     to: str
     reason: str
     drain_seconds: float
+    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ def failure_handling(
     reason: str = "Failover by hand",
     epoch: int | None = None,
     site_file: Path = DEFAULT_SITE,
+    gone: bool = False,
 ) -> Moved | None:
     """Carry out the failover or failback that a health check decided on.
 
@@ -82,6 +90,7 @@ def failure_handling(
         epoch: of the record that was decided on; nothing is done when it changed. Empty: the
             record as it is now.
         site_file: the site file on T440.
+        gone: the old holder was just seen not to answer, and is not looked into again.
     """
     site = load_site(site_file)
     record = read_record(site)
@@ -91,7 +100,8 @@ def failure_handling(
     if action is Action.FAILBACK and record.holder == site.preferred:
         raise Refused(f"{site.preferred} is the holder already: there is nothing to fail back")
     drain = site.times.drain_limit_seconds if action.planned else site.times.kill_budget_seconds
-    order = Order(action, record, site.other(record.holder), reason, drain)
+    unplanned = gone and not action.planned
+    order = Order(action, record, site.other(record.holder), reason, drain, unplanned)
     try:
         return move(site, order)
     except (MoveHeld, StaleRecord):
@@ -133,8 +143,8 @@ def move(site: Site, order: Order) -> Moved:
 
 def move_seconds(site: Site, order: Order) -> float:
     """After so long a move begins no effect any more."""
-    rest = max(90.0, site.times.watch_seconds + 30)
-    return order.drain_seconds + site.times.final_sync_limit_seconds + rest
+    times = site.times
+    return order.drain_seconds + times.final_sync_limit_seconds + times.watch_seconds + REST_SECONDS
 
 
 def plan_for(site: Site, order: Order, source: Observation) -> Plan:
@@ -158,7 +168,7 @@ def plan_for(site: Site, order: Order, source: Observation) -> Plan:
 
 def require_promotable(site: Site, order: Order) -> dict[str, Observation]:
     """What is seen of both nodes. Raises NotPromotable when the other one cannot take over."""
-    seen = observe(site)
+    seen = observe(site, (order.to,) if order.gone else ())
     situation = Situation(site, order.old, seen, History(), now())
     why = reason_against(order)(situation, seen[order.to])
     if why:

@@ -18,7 +18,7 @@ from tasks.core.history import after_action, after_boot, is_alert_due, is_worse,
 from tasks.core.screen import describe
 from tasks.core.site import Site
 from tasks.core.situation import Decision, Kind, Level, Situation, newest_record
-from tasks.core.state import Observation
+from tasks.core.state import Observation, Ssh
 from tasks.deadline import check, left_seconds, limit_run
 from tasks.gateway import kill_gateway
 from tasks.heartbeat import beat
@@ -160,6 +160,7 @@ def hand_over(site_file: Path, s: Situation, decision: Decision) -> Outcome:
         action=Action(decision.kind.value),
         reason=decision.reason,
         epoch=s.record.epoch,
+        gone=s.observations[s.record.holder].ssh is not Ssh.OK,
         site_file=site_file,
     )
     if moved is None:
