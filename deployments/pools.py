@@ -28,10 +28,12 @@ POOLS = {"watch": Pool(InProcessWorker, 6), "data": Pool(ProcessWorker, 2)}
 
 def worker_words(pool: str) -> str:
     """What follows `python -m` to start the worker of a pool."""
-    program = "prefect worker start"
-    if POOLS[pool].worker is InProcessWorker:
-        program = "deployments.worker"
-    return f"{program} --pool {pool} --name {pool} --limit {POOLS[pool].limit}"
+    return f"deployments.worker --pool {pool} --limit {POOLS[pool].limit}"
+
+
+def is_process_pool(pool: str) -> bool:
+    """Whether the runs of this pool are processes of their own; not known here: they are not."""
+    return pool in POOLS and POOLS[pool].worker is ProcessWorker
 
 
 def ensure_pools() -> list[str]:

@@ -1,8 +1,10 @@
-"""`python -m deployments.worker --pool watch`: the in-process worker, one a pool.
+"""`python -m deployments.worker --pool watch`: the worker of a pool, one a pool.
 
-SIGTERM and SIGINT end it with 0: runs that have not begun are left to the next worker, the others
-end before their next effect, and a move that has written its record is waited for, 60 s at most.
-It ends with 3 when a thread hangs past its deadline; whatever supervises it starts it again.
+Of `data` it is Prefect's process worker, once what an earlier one left is reported. Of any other
+pool it is the in-process worker. SIGTERM and SIGINT end that one with 0: runs that have not begun
+are left to the next worker, the others end before their next effect, and a move that has written
+its record is waited for, 60 s at most. It ends with 3 when a thread hangs past its deadline;
+whatever supervises it starts it again.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
+from prefect.client.orchestration import get_client
+from prefect.logging import get_logger
 from prefect.settings import get_current_settings
 
 from deployments.in_process import InProcessWorker
+from deployments.pools import is_process_pool
+from deployments.reports import Reports
 from deployments.running import Limits
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -34,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         held = hold_pool(options.pool)
     except BlockingIOError as error:
         sys.exit(str(error))
+    if is_process_pool(options.pool):
+        asyncio.run(report_orphans(options.pool))
+        become_process_worker(options, held)
     os.chdir(options.root)  # paths in parameters count from there, as with a process worker
     sys.path.insert(0, str(options.root))
     try:
@@ -51,6 +60,31 @@ async def serve(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, worker.stopping.set)
     return await worker.serve(lambda code: end_within(LAST_SECONDS, code))
+
+
+async def report_orphans(pool: str) -> None:
+    """Report what an earlier worker of the pool left; waits for Prefect's server."""
+    logger = get_logger("worker")
+    async with get_client() as client:
+        reports = Reports(lambda: client, logger)
+        while True:
+            try:
+                orphans = await reports.tell_orphans(pool)
+                break
+            except Exception as error:  # whatever it is, the next try may go well
+                logger.warning("Prefect's server gives no answer, will ask on: %r", error)
+                await asyncio.sleep(get_current_settings().worker.query_seconds)
+    for orphan in orphans:
+        logger.warning("reported as Crashed: %s, left by an earlier worker", orphan.name)
+
+
+def become_process_worker(options: argparse.Namespace, held: TextIO) -> NoReturn:
+    """Go on as Prefect's process worker, which holds the pool's lock for as long as it lives."""
+    os.set_inheritable(held.fileno(), True)
+    name = options.name or options.pool
+    words = ("worker", "start", "--pool", options.pool, "--name", name)
+    limit = ("--limit", str(options.limit))
+    os.execv(sys.executable, (sys.executable, "-m", "prefect", *words, *limit))  # noqa: S606
 
 
 def end_within(seconds: float, code: int) -> None:
