@@ -27,6 +27,7 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from deployments.imports import Flows
 from deployments.reports import Reports
+from deployments.rescheduling import Rescheduling
 from deployments.running import Limits, Running, make_warm
 from deployments.wake import Wake
 
@@ -54,6 +55,7 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
         self.limits, self.flows = limits, Flows(root)
         self.runs: dict[UUID, Running] = {}
         self.reports = Reports(lambda: self.client, self._logger)
+        self.rescheduling = Rescheduling(lambda: self.client, self._logger)
         self.wake = Wake(get_current_settings().home / f"worker-{pool}.wake")
         self.stopping = asyncio.Event()
         self.hung = ""  # the sentence on a thread that was given up
@@ -123,6 +125,7 @@ class InProcessWorker(BaseWorker[Job, Variables, BaseWorkerResult]):
         if not self._has_begun:
             await self._begin()
         await self.reports.tell_again()
+        await self.rescheduling.turn()
         await self.get_and_submit_flow_runs()
         if any(run.deadline for run in self.runs.values()):
             await self._hear_of_cancellations()
