@@ -9,27 +9,19 @@ import statistics
 from deployments.demo.processes import read_command
 from tests.lab.prefect import SERVER
 from tests.lab.service import TAKEOVER_SECONDS, Service
+from tests.lab.takeovers import only_the_schedule, only_the_voter, takeovers, tell
 
-MEDIAN_SECONDS = 35.0
+MEDIAN_SECONDS = 37.0
+VOTER_SECONDS = 30.0  # 21 until the votes are free, 3 of the gateway's start
 ROUNDS = 3
 FLOWS = ("prefect.engine", "prefect worker", "deployments.worker")  # in their command lines
 
 
 def test_the_serving_node_loses_power_three_times(joe: Service) -> None:
     """A check each 30 s alone decides; the phase of the cut in the schedule is as it comes."""
-    joe.site.without_trigger()
-    prefect = joe.start_prefect()
-    took = []
-    for turn in range(ROUNDS):
-        holder, other = (joe.pc_a, joe.pc_b) if turn % 2 == 0 else (joe.pc_b, joe.pc_a)
-        lost = joe.oracle.now()
-        holder.power_cut()
-        took.append(joe.wait_until_live(other, TAKEOVER_SECONDS + 15) - lost)
-        holder.start()
-        joe.wait_until_standby(holder, turn + 2, 30)
-        prefect.sync()
-        prefect.finish("acknowledge/joe")
-    joe.say(f"the other served after {', '.join(f'{seconds:.1f}' for seconds in took)} s")
+    prefect = only_the_schedule(joe)
+    took = list(takeovers(joe, prefect, ROUNDS))
+    joe.say(tell(took))
     joe.say(prefect.told())
     assert max(took) <= TAKEOVER_SECONDS
     assert statistics.median(took) <= MEDIAN_SECONDS
@@ -37,14 +29,11 @@ def test_the_serving_node_loses_power_three_times(joe: Service) -> None:
 
 def test_the_serving_node_loses_power_and_t440_s_voter_starts_a_check(joe: Service) -> None:
     """At once after H: what is waited for is the end of the votes lent to the dead node."""
-    prefect = joe.start_prefect()
-    lost = joe.oracle.now()
-    joe.pc_a.power_cut()
-    began = joe.oracle.wait_for("pc-b", seconds=TAKEOVER_SECONDS) - lost
-    live = joe.wait_until_live(joe.pc_b, TAKEOVER_SECONDS) - lost
-    joe.say(f"pc-b began {began:.1f} s after the power cut, and served after {live:.1f} s")
+    prefect = only_the_voter(joe)
+    took = list(takeovers(joe, prefect, ROUNDS))
+    joe.say(tell(took))
     joe.say(prefect.told())
-    assert live <= TAKEOVER_SECONDS
+    assert max(took) <= VOTER_SECONDS
 
 
 def test_a_planned_move_by_hand_while_an_agent_works(joe: Service) -> None:
