@@ -34,8 +34,7 @@ FIRST_BACKUP_SECONDS = 14
 def main() -> int:
     """Set up, tell the story, stay up until Ctrl-C; exit 1 when a claim did not hold."""
     options = parse_arguments()
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    end_as_by_ctrl_c()
     try:
         with world(options.root, options.speed) as (story, server):
             return play(story, server, stay=not options.exit)
@@ -61,8 +60,14 @@ def parse_arguments() -> argparse.Namespace:
     return options
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def end_as_by_ctrl_c() -> None:
+    """From now on SIGTERM and SIGHUP raise KeyboardInterrupt, too."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
 
 
 def play(story: Story, server: PrefectServer, *, stay: bool) -> int:

@@ -90,11 +90,24 @@ class Machine:
         shutil.rmtree(self.run, ignore_errors=True)
         self.run.mkdir()
         self.boot_id_file.write_text(f"{uuid.uuid4()}\n")
+        self._start_init()
+        try:
+            took = self.start_sshd(seconds)
+            self.start_services()
+            return took
+        except BaseException:
+            self._kill_all(seconds)
+            raise
+
+    def start_sshd(self, seconds: float = 20.0) -> float:
+        """Start sshd, at a boot or after it was killed; returns the seconds until it answered.
+
+        Raises RuntimeError when it ends, TimeoutError after `seconds`.
+        """
         config, pid_file = self.etc / "sshd_config", self.etc / "sshd.pid"
         config.write_text(make_sshd_config(self.etc, self.ssh_port, self.environment))
         pid_file.unlink(missing_ok=True)
         ensure_privilege_folder()
-        self._start_init()
         log = self.log / "sshd.log"
         argv = (sshd_program(), "-D", "-f", str(config), "-E", str(log))
         sshd = self.spawn(argv, {}, log)
@@ -105,13 +118,7 @@ class Machine:
             # The pid file first: another program's sshd may hold the port.
             return pid_file.exists() and read_banner(self.ssh_port).startswith("SSH-2.0")
 
-        try:
-            took = wait_until(answers, seconds, f"{self.name}: sshd answers at {self.ssh_port}")
-            self.start_services()
-            return took
-        except BaseException:
-            self._kill_all(seconds)
-            raise
+        return wait_until(answers, seconds, f"{self.name}: sshd answers at {self.ssh_port}")
 
     def _start_init(self) -> None:
         self._control, theirs = socket.socketpair()
@@ -154,6 +161,11 @@ class Machine:
         if self._init is not None and self._init.pid in table:
             tree = [self._init.pid, *descendants(self._init.pid, table)]
         return list(dict.fromkeys((*tree, *belonging_to(self.folder, table))))
+
+    def running(self, words: str) -> list[int]:
+        """The living processes of this machine with `words` in their command line, no keepers."""
+        lines = {pid: read_command(pid) for pid in self.pids()}
+        return [pid for pid, line in lines.items() if words in line and "keeper" not in line]
 
     def power_cut(self, seconds: float = 10.0) -> float:
         """Kill everything at once and lose the run folder; return the seconds that it took.

@@ -43,11 +43,15 @@ class PrefectServer(PrefectApi):
         self.environment = {**make_environment(self.home, self.api), **(settings or {})}
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises TimeoutError with its log's place."""
+        """Start the server, again whenever it ends, and wait until it answers.
+
+        Raises TimeoutError with its log's place.
+        """
         place = ("--host", "127.0.0.1", "--port", str(self.port))
         argv = (sys.executable, "-m", "deployments.server", *place)
         log = self.t440.log / "prefect-server.log"
-        self.t440.spawn(argv, {**self.environment, "PYTHONPATH": str(PROJECT)}, log)
+        environment = {**self.environment, "PYTHONPATH": str(PROJECT)}
+        self.t440.spawn(keeper_argv(*argv), environment, log)
         wait_until(self.answers, START_SECONDS, f"the Prefect server answers (see {log})")
 
     def deploy(self, document: Mapping[str, Any], site_file: Path) -> None:

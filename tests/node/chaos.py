@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from deployments.demo.machine import Machine
-from deployments.demo.processes import read_command, send, wait_until
+from deployments.demo.processes import send, wait_until
 from deployments.demo.three import T440, ThreeMachines
 
 from .terms_ground import Terms, terms
@@ -90,9 +90,7 @@ class Chaos:
     def program(self, machine: Machine) -> tuple[str, list[int]]:
         """One kind of program of a machine, and its processes."""
         what = self.random.choice(list(PROGRAMS))
-        lines = {pid: read_command(pid) for pid in machine.pids()}
-        words = PROGRAMS[what]
-        return what, [pid for pid, line in lines.items() if words in line and "keeper" not in line]
+        return what, machine.running(PROGRAMS[what])
 
     def kill(self, machine: Machine) -> None:
         what, pids = self.program(machine)
