@@ -1,9 +1,10 @@
 # make, or make help, lists what there is.
 SPEED ?= 10
 N ?= 100000
+MINUTES ?= 60
 python := .venv/bin/python
 
-.PHONY: help setup demo test lab lint joe.pyz lock clean soak-terms
+.PHONY: help setup demo test lab lint joe.pyz lock clean soak soak-terms
 
 help:  ## this list
 	@sed -n 's/^\([a-z.-]*\):.*## /  make \1 \t/p' Makefile | expand -t 24
@@ -30,6 +31,9 @@ lint: setup  ## ruff and mypy --strict
 joe.pyz: setup  ## the one file that runs on every machine
 	@$(python) -m deployments.build_node $@
 
+soak: setup  ## an hour of random kills on the demo's machines, and what must hold (SPEED, MINUTES=60, SEED)
+	@$(python) -m tests.soak --speed $(SPEED) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 soak-terms: setup  ## N random fault schedules against the term protocol (N=100000)
 	@$(python) -m tests.node.term_sim --schedules $(N)
 
@@ -37,5 +41,5 @@ lock:  ## renew requirements.lock
 	@deployments/setup.sh lock
 
 clean:  ## remove what the others made here
-	rm -rf .venv .demo .lab joe.pyz build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .demo .soak .lab joe.pyz build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
