@@ -112,6 +112,8 @@ def _failover(s: Situation) -> str:
     warning = ""
     if old > s.site.times.memory_warn_seconds:
         warning = f"; the memory there is {d.age(old)} old"
+    if d.recent_failovers(s):  # told here: later the level may be the same, and nothing is told
+        warning += f"; the second within {_latch(s)}, no failback until acknowledged"
     return f"Failover to {s.other.node}: {_lost(s)}{warning}"
 
 

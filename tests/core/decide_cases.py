@@ -165,6 +165,8 @@ CASES = [
         node="pc-b",
         epoch=2,
         level=CRITICAL,
+        reason="Failover to pc-b: pc-a silent for 15 s, heard by nobody; the second within 60 min,"
+        " no failback until acknowledged",
     ),
     case(
         "two failovers within the hour: no third",
