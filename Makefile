@@ -4,7 +4,7 @@ N ?= 100000
 MINUTES ?= 60
 python := .venv/bin/python
 
-.PHONY: help setup demo test lab lint joe.pyz lock clean soak soak-terms
+.PHONY: help setup demo test lab lint joe.pyz lock clean soak soak-terms bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z.-]*\):.*## /  make \1 \t/p' Makefile | expand -t 24
@@ -36,6 +36,9 @@ soak: setup  ## an hour of random kills on the demo's machines, and what must ho
 
 soak-terms: setup  ## N random fault schedules against the term protocol (N=100000)
 	@$(python) -m tests.node.term_sim --schedules $(N)
+
+bench: setup  ## measure what it costs and how quick it is, half an hour, into docs/benchmarks.md
+	@$(python) -m tests.bench $(BENCH)
 
 lock:  ## renew requirements.lock
 	@deployments/setup.sh lock

@@ -129,11 +129,7 @@ class Story:
 
     def serves(self, node: str) -> bool:
         """Whether the node's gateway says of itself that it is live."""
-        url = f"http://127.0.0.1:{self.three.nodes[node].gateway_port}/healthz"
-        broken = contextlib.suppress(OSError, ValueError)
-        with broken, urllib.request.urlopen(url, timeout=2) as page:
-            return bool(json.load(page).get("status") == "live")
-        return False
+        return is_live(self.three.nodes[node].gateway_port)
 
     def await_run(self, flow: str, name: str, seconds: float) -> dict[str, Any]:
         """The newest completed run of `flow` whose name begins so, once there is one."""
@@ -168,6 +164,15 @@ class Story:
         """The node's gateway processes, as the witness sees them now."""
         machines: dict[str, list[int]] = self.witness.changes()[-1]["machines"]
         return machines.get(node, [])
+
+
+def is_live(port: int) -> bool:
+    """Whether a gateway on this machine says of itself that it is live."""
+    broken = contextlib.suppress(OSError, ValueError)
+    url = f"http://127.0.0.1:{port}/healthz"
+    with broken, urllib.request.urlopen(url, timeout=2) as page:
+        return bool(json.load(page).get("status") == "live")
+    return False
 
 
 def begun_wall(monotonic: float) -> float:

@@ -1,0 +1,1 @@
+"""What it costs and how quick it is: `make bench` measures, docs/benchmarks.md tells."""
