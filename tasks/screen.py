@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import cast
 
-from prefect.artifacts import Artifact, create_markdown_artifact
+from prefect.artifacts import Artifact
+from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import Artifact as ArtifactResponse
 from prefect.logging import get_run_logger
 
@@ -14,6 +15,7 @@ from tasks.core.screen import is_same, stamped
 from tasks.core.site import Site
 from tasks.journal import now
 from tasks.locks import locked
+from tasks.runs import brief_client, run_id
 
 
 def keep_current(site: Site, summary: str, headline: str) -> None:
@@ -39,10 +41,15 @@ def show(site: Site, summary: str, screen: str, headline: str) -> None:
 def write(site: Site, summary: str, screen: str, headline: str) -> None:
     """Write the artifact, and after it the summary: what fails between costs one more write."""
     try:
-        with locked(site.watchdog.state / "status.lock", wait=False):
-            create_markdown_artifact(
-                key=artifact_key(site), markdown=stamped(screen, now().wall), description=headline
+        with locked(site.watchdog.state / "status.lock", wait=False), brief_client() as client:
+            artifact = ArtifactCreate(
+                key=artifact_key(site),
+                type="markdown",
+                data=stamped(screen, now().wall),
+                description=headline,
+                flow_run_id=run_id(),
             )
+            client.create_artifact(artifact)
             save_summary(site, summary)
     except BlockingIOError:
         get_run_logger().info("the status is being written by another run")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 
+import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.backup import backup_primary_tier
 from flows.health_check import health_check
@@ -84,3 +88,28 @@ def test_a_write_that_fails_is_tried_again_by_the_next_check(prefect: None, tmp_
     check("lone")
     assert len(versions("lone-status")) == 1
     assert read_summary(site(watchdog=watchdog)) == "# pc-a serves\n"
+
+
+@pytest.mark.parametrize("answers", ["refuses", "is silent"])
+def test_a_server_that_is_away_delays_a_check_by_seconds(
+    prefect: None, tmp_path: Path, answers: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = site(watchdog=site().watchdog.model_copy(update={"state": tmp_path}))
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if answers == "is silent":
+            server.listen()
+        away = {PREFECT_API_URL: f"http://127.0.0.1:{server.getsockname()[1]}/api"}
+
+        @flow
+        def check() -> float:
+            begun = time.monotonic()
+            with temporary_settings(updates=away):
+                keep_current(here, "# pc-a serves\n", "pc-a serves")
+            return time.monotonic() - begun
+
+        took = check()
+    print(f"the write was given up after {took:.1f} s")
+    assert took < 8
+    assert "the status was not written" in caplog.text
+    assert read_summary(here) == ""
