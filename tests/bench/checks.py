@@ -26,9 +26,11 @@ from tests.bench.world import (
 
 INTERVAL = 30.0  # between two checks of the schedule
 SPAN, MORE = 2 * INTERVAL, 20
-# Moments in one interval, in seconds; a run in a process of its own takes some of them.
-PROCESSES = (4.0, 11.0, 18.0)
+# Moments of a span at which a run is ordered at once; one in a process of its own takes seconds.
+AT_ONCE = (4.0, 11.0, 18.0)
 HOUR = 3600.0
+# The times of a run, as Prefect's API calls them
+ORDERED, DUE, BEGUN, ENDED = "created", "expected_start_time", "start_time", "end_time"
 FIRST_DUE = 3.0
 ALL_MACHINES = "CPU of all three machines"
 T440_GOAL, NODE_GOAL, SHARE_GOAL = Goal(0.35), Goal(0.010), Goal(0.04)
@@ -48,16 +50,29 @@ class Span:
         return roles[role] if role else sum(roles.values())
 
 
-def measure(place: World, seconds: float, orders: Sequence[tuple[str, float]] = ()) -> Span:
-    """One span that begins between two checks of the schedule; orders are (deployment, due in)."""
+def measure(
+    place: World, seconds: float, orders: Sequence[tuple[str, float]] = (), at_once: str = ""
+) -> Span:
+    """One span that begins between two checks of the schedule; orders are (deployment, due in).
+
+    `at_once`: a deployment of which a run is ordered at each moment of AT_ONCE, without notice.
+    """
     await_quiet_moment(INTERVAL)
     machines = place.three.machines
     before = {name: read_roles(machine) for name, machine in machines.items()}
-    end = time.monotonic() + seconds
+    begun = time.monotonic()
     ids = [place.order(deployment, due) for deployment, due in orders]
-    time.sleep(max(0.0, end - time.monotonic()))
+    for moment_of_order in AT_ONCE if at_once else ():
+        sleep_until(begun + moment_of_order)
+        ids.append(place.order_at_once(at_once))
+    sleep_until(begun + seconds)
     after = {name: read_roles(machine) for name, machine in machines.items()}
     return Span({name: spent(before[name], after[name]) for name in machines}, place.read_runs(ids))
+
+
+def sleep_until(monotonic: float) -> None:
+    """Nothing happens until then; at once when it is past."""
+    time.sleep(max(0.0, monotonic - time.monotonic()))
 
 
 def checks(times: int) -> list[Group]:
@@ -72,10 +87,11 @@ def checks(times: int) -> list[Group]:
             idle.append(measure(place, SPAN))
             busy.append(measure(place, SPAN, more))
         late = lateness(place, since)
-        slow = []
+        inside, apart = [], []
         for number in range(times):
-            say(f"workers {number + 1} of {times}: {len(PROCESSES)} checks in processes")
-            slow.append(measure(place, INTERVAL, [(IN_A_PROCESS, due) for due in PROCESSES]))
+            say(f"workers {number + 1} of {times}: {len(AT_ONCE)} checks at once by either worker")
+            inside.append(measure(place, INTERVAL, at_once=CHECK))
+            apart.append(measure(place, INTERVAL, at_once=IN_A_PROCESS))
         syncs, backups = [], []
         for number in range(times):
             say(f"schedule {number + 1} of {times}: a memory sync, then a backup of each tier")
@@ -84,7 +100,7 @@ def checks(times: int) -> list[Group]:
     return [
         Group(f"One check more ({MORE} in {SPAN:.0f} s)", check_rows(idle, busy, late)),
         Group("T440 with everything that it runs", schedule_rows(idle, syncs, backups)),
-        Group("The same check by either worker", worker_rows(idle, busy, slow)),
+        Group("The same check by either worker, without notice", worker_rows(idle, inside, apart)),
     ]
 
 
@@ -92,11 +108,7 @@ def lateness(place: World, since: datetime) -> tuple[float, ...]:
     """Seconds from the time of each check by the schedule's worker since then until it began."""
     runs = place.server.runs("health-check", limit=200)
     found = [run for run in runs if run["deployment_id"] == place.id_of(CHECK)]
-    return tuple(
-        seconds_between(run, "expected_start_time", "start_time")
-        for run in found
-        if moment(run, "expected_start_time") >= since
-    )
+    return tuple(seconds_between(run, DUE, BEGUN) for run in found if moment(run, DUE) >= since)
 
 
 def moment(run: dict[str, Any], field: str) -> datetime:
@@ -109,9 +121,9 @@ def seconds_between(run: dict[str, Any], first: str, last: str) -> float:
     return (moment(run, last) - moment(run, first)).total_seconds()
 
 
-def walls(spans: Sequence[Span], first: str) -> tuple[float, ...]:
-    """Seconds from `first`, a field of a run, to the end of each run."""
-    return tuple(seconds_between(run, first, "end_time") for span in spans for run in span.runs)
+def walls(spans: Sequence[Span], first: str, last: str) -> tuple[float, ...]:
+    """Seconds from one time of each run to another."""
+    return tuple(seconds_between(run, first, last) for span in spans for run in span.runs)
 
 
 def check_rows(
@@ -134,7 +146,7 @@ def check_rows(
         Row("CPU of pc-a, which serves", a, "ms", NODE_GOAL),
         Row("CPU of pc-b, which stands by", b, "ms", NODE_GOAL),
         Row(ALL_MACHINES, total),
-        Row("from its begin to its end", walls(busy, "start_time")),
+        Row("from its begin to its end", walls(busy, BEGUN, ENDED)),
         Row("from its time to its begin", late, goal=PUNCTUAL),
     )
 
@@ -159,17 +171,14 @@ def schedule_rows(
 
 
 def worker_rows(
-    idle: Sequence[Span], busy: Sequence[Span], slow: Sequence[Span]
+    idle: Sequence[Span], inside: Sequence[Span], apart: Sequence[Span]
 ) -> tuple[Row, ...]:
     """A check in the worker's process, and in a process of its own."""
-    base = [span.cpu(T440) for span in idle]
-    half = [median(base) * INTERVAL / SPAN]
-    inside = one_more([span.cpu(T440) for span in busy], base, MORE)
-    apart = one_more([span.cpu(T440) for span in slow], half, len(PROCESSES))
-    due = "expected_start_time"
-    return (
-        Row("CPU of T440, in the worker's process", inside),
-        Row("CPU of T440, a process for each run", apart),
-        Row("from its time to its end, in the worker's process", walls(busy, due)),
-        Row("from its time to its end, a process for each run", walls(slow, due)),
-    )
+    half = [median(span.cpu(T440) for span in idle) * INTERVAL / SPAN]
+    rows = []
+    for kind, spans in (("in the worker's process", inside), ("a process for each run", apart)):
+        cpu = one_more([span.cpu(T440) for span in spans], half, len(AT_ONCE))
+        rows.append(Row(f"CPU of T440, {kind}", cpu))
+        rows.append(Row(f"from its order to its begin, {kind}", walls(spans, ORDERED, BEGUN)))
+        rows.append(Row(f"from its order to its end, {kind}", walls(spans, ORDERED, ENDED)))
+    return tuple(rows)

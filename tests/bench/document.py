@@ -17,11 +17,14 @@ the runs that it names.
 
 - **Machines.** The three machines are the demo's, on one machine: an sshd, guard, fuse and voter
   each, at the real times, and a stand-in gateway that is quiet. T440 has a real Prefect server on
-  SQLite and both workers, which ask every 2 s.
+  SQLite and both workers, with the settings of `deployments/prefect.env`.
 - **CPU** is user and system time of every process of a machine, ended children included, from
   `/proc/PID/stat`. One thing more costs what a span with it costs beyond the median of equal spans
   without it, so guards, voters and idle servers are not in it; in "everything" they are. Requests
   by which the benchmark orders its runs are in it.
+- **Without notice.** Both kinds of runs are ordered in the moment in which they are due. T440's
+  voter wakes the worker of checks, and so does the benchmark; a process worker asks every 5 s. With
+  notice, as by a schedule, a process worker starts a run's process up to 3 s before its time.
 - **A check** looks at both nodes. **The original way** looks at one, and has neither a schedule nor
   a record of it: only the ssh client counts on T440. Its gateway runs without systemd.
 - **The full schedule** adds to the measured spans with a check every 30 s, by calculation, the

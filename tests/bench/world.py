@@ -6,7 +6,7 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,12 @@ class World(Ground):
         path = f"/deployments/{self.id_of(deployment)}/create_flow_run"
         return str(self.server.request(path, {"parameters": {}, "state": state})["id"])
 
+    def order_at_once(self, deployment: str) -> str:
+        """Order a run as T440's voter does, which wakes the worker of checks; returns its id."""
+        run = self.order(deployment)
+        (self.server.home / "worker-watch.wake").touch()
+        return run
+
     def finish(self, deployment: str) -> None:
         """Order a run and wait for its end. Raises RuntimeError unless it completes."""
         self.require_completed([self.server.wait_for_run(self.order(deployment), READY_SECONDS)])
@@ -81,14 +87,18 @@ class World(Ground):
 
 
 @contextlib.contextmanager
-def world() -> Iterator[World]:
-    """Everything runs, pc-a serves and pc-b has its memory; all of it is gone afterwards."""
+def world(settings: Mapping[str, str] | None = None, **openclaw: Any) -> Iterator[World]:
+    """Everything runs, pc-a serves and pc-b has its memory; all of it is gone afterwards.
+
+    `settings` are Prefect's where they differ from T440's, keywords the stand-in's.
+    """
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dj"))
         say("setting up three machines with a Prefect")
-        three = stack.enter_context(ThreeMachines(Path(folder) / "bench", **QUIET))
-        server = PrefectServer(three.t440)
-        trigger = {"api": server.api, "deployment": CHECK}
+        three = stack.enter_context(ThreeMachines(Path(folder) / "bench", **{**QUIET, **openclaw}))
+        server = PrefectServer(three.t440, settings)
+        wake = str(server.home / "worker-watch.wake")
+        trigger = {"api": server.api, "deployment": CHECK, "wake": wake}
         document = {**three.node_document(T440), "trigger": trigger}
         three.t440.node_file.write_text(json.dumps(document))
         power_on_with_free_votes(three)
