@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import syslog
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .clock import boottime
 from .config import NodeConfig, Trigger
 from .durable import replace_file
 from .messages import Ask, State
@@ -22,6 +25,9 @@ from .timing import Timing
 BETWEEN_SECONDS = 10.0
 """Two checks are not started sooner after each other."""
 REQUEST_SECONDS = 5.0
+TRY_SECONDS = 10.0
+"""Prefect's server is asked again for so long: it answers 503 while its database is busy."""
+PAUSE_SECONDS = 0.3
 
 
 class Told(NamedTuple):
@@ -106,20 +112,27 @@ def start_check(config: NodeConfig) -> threading.Thread | None:
 
 
 def _try_to_start(trigger: Trigger) -> None:
-    try:
-        request_run(trigger)
-    except (OSError, ValueError, KeyError) as error:
-        why = f"joe answer: no check could be started, the next is the schedule's: {error}"
-        syslog.syslog(syslog.LOG_WARNING, why)
+    key, until = os.urandom(16).hex(), boottime() + TRY_SECONDS
+    while True:
+        try:
+            request_run(trigger, key)
+            return
+        except (OSError, ValueError, KeyError) as error:
+            if boottime() + PAUSE_SECONDS >= until:
+                why = f"joe answer: no check could be started, the next is the schedule's: {error}"
+                syslog.syslog(syslog.LOG_WARNING, why)
+                return
+        time.sleep(PAUSE_SECONDS)
 
 
-def request_run(trigger: Trigger) -> str:
+def request_run(trigger: Trigger, key: str) -> str:
     """Ask Prefect for one run of the trigger's deployment, and wake its worker; the run's id.
 
-    Raises OSError, ValueError or KeyError.
+    Asked again with the same `key`, Prefect makes no second run. Raises OSError, ValueError or
+    KeyError.
     """
     found = _request(trigger, f"/deployments/name/{trigger.deployment}", None)
-    body = {"state": {"type": "SCHEDULED"}, "tags": ["at-once"]}
+    body = {"state": {"type": "SCHEDULED"}, "tags": ["at-once"], "idempotency_key": key}
     run = str(_request(trigger, f"/deployments/{found['id']}/create_flow_run", body)["id"])
     if trigger.wake is not None:
         trigger.wake.touch()

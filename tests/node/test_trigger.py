@@ -22,6 +22,7 @@ from deployments.node.config import NodeConfig, Trigger, parse_config
 from deployments.node.messages import Ask, Heard, Record, State
 from deployments.node.trigger import (
     BETWEEN_SECONDS,
+    TRY_SECONDS,
     Told,
     is_due,
     note,
@@ -34,6 +35,7 @@ from deployments.node.trigger import (
 from .term_cases import A1, B2, NOW, TIMING
 
 SECONDS = 10.0
+KEY = "k1"
 OTHER = Ask("pc-b", "boot", 50.0, A1, False, False, None)
 HOLDER = Ask("pc-a", "boot", 50.0, A1, True, True, None)
 
@@ -170,12 +172,12 @@ def t440(tmp_path: Path, prefect: Prefect) -> NodeConfig:
 
 
 def test_it_asks_for_one_run_of_the_deployment(prefect: Prefect, tmp_path: Path) -> None:
-    assert request_run(prefect.trigger) == "r1"
+    assert request_run(prefect.trigger, KEY) == "r1"
     assert [run["state"] for run in prefect.runs] == [{"type": "SCHEDULED"}]
     assert prefect.words == [None]
     word = tmp_path / "auth"
     word.write_text("joe:secret\n")
-    request_run(replace(prefect.trigger, auth_file=word))
+    request_run(replace(prefect.trigger, auth_file=word), KEY)
     assert prefect.words[1] == "Basic am9lOnNlY3JldA=="
 
 
@@ -184,19 +186,19 @@ def test_the_worker_is_woken_once_there_is_a_run_for_it(prefect: Prefect, tmp_pa
     trigger = replace(prefect.trigger, wake=wake)
     prefect.answers = [200, 503]
     with pytest.raises(ValueError, match="answers 503"):
-        request_run(trigger)
+        request_run(trigger, KEY)
     assert not wake.exists()
-    request_run(trigger)
+    request_run(trigger, KEY)
     assert wake.exists()
 
 
 def test_an_answer_that_is_no_success_is_an_error(prefect: Prefect) -> None:
     prefect.answers = [401]
     with pytest.raises(ValueError, match="answers 401"):
-        request_run(prefect.trigger)
+        request_run(prefect.trigger, KEY)
     prefect.answers = [200, 503]
     with pytest.raises(ValueError, match="answers 503"):
-        request_run(prefect.trigger)
+        request_run(prefect.trigger, KEY)
 
 
 def test_a_prefect_that_is_away_or_hangs_holds_up_no_answer(
@@ -209,10 +211,24 @@ def test_a_prefect_that_is_away_or_hangs_holds_up_no_answer(
     gone = start_check(away)
     assert time.monotonic() - begun < 1.0
     assert hanging is not None and gone is not None
-    gone.join(SECONDS)
+    gone.join(TRY_SECONDS + SECONDS)
     assert not gone.is_alive()
     prefect.holds.set()
     wait_until(lambda: len(prefect.runs) == 1, SECONDS, "the run is asked for after all")
+
+
+def test_a_prefect_whose_database_is_busy_is_asked_again_for_the_same_run(
+    prefect: Prefect, t440: NodeConfig
+) -> None:
+    """Seen in the lab: one 503 put a takeover off until the schedule's check."""
+    prefect.answers = [200, 503, 503, 200, 503]
+    thread = start_check(t440)
+    assert thread is not None
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    assert prefect.answers == []
+    assert len(prefect.runs) == 3
+    assert len({run["idempotency_key"] for run in prefect.runs}) == 1
 
 
 def test_what_was_started_is_remembered_by_the_next_connection_of_this_boot(

@@ -115,10 +115,12 @@ def test_after_a_kill_the_next_worker_reports_what_was_left(place: Place) -> Non
     place.wait_until_said("part begins", "at a", "at b")
     left.append(str(place.parts("part")[0]["id"]))
     place.cancel(left[1])
+    left.append(place.run("quick", 1.9, name="claimed"))
+    place.wait_for_state(left[-1], "Pending")
     worker.end(signal.SIGKILL)
     waiting = place.run("quick", name="waited")
     place.start_worker()
-    assert [place.state(run) for run in left] == ["Crashed"] * 4
+    assert [place.state(run) for run in left] == ["Crashed"] * 5
     assert "the worker that ran it is gone" in place.message(left[0])
     place.wait_for_state(waiting, "Completed")
 
