@@ -116,11 +116,13 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> float:
+def wait_until(
+    condition: Callable[[], bool], seconds: float, what: str, pause: float = 0.01
+) -> float:
     """Ask until it is true; return the seconds it took. Raises TimeoutError that names `what`."""
     begun = time.monotonic()
     while not condition():
         if time.monotonic() - begun >= seconds:
             raise TimeoutError(f"{what}: not so within {seconds} s")
-        time.sleep(0.01)
+        time.sleep(pause)
     return time.monotonic() - begun

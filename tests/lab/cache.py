@@ -29,7 +29,7 @@ TOOLS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "ssh-keygen": "openssh-client",
-    "faketime": "faketime",  # for no lab, but for the tests of a clock that is set
+    "tcc": "tcc",  # for no lab, but for the tests of a wall clock that is set
 }
 PACKAGES = (
     "systemd,systemd-sysv,dbus,libpam-systemd,dbus-user-session,openssh-server,rsync,iproute2,"

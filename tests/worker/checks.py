@@ -14,6 +14,7 @@ from deployments.demo.keeper import keeper_argv
 from deployments.demo.processes import descendants, process_table, send
 from tests.worker.place import PROJECT, Server
 
+HALF_AN_HOUR = 1800.0
 OPEN = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
 
 
@@ -96,13 +97,23 @@ class Checks:
         open_runs = self.runs(
             state={"type": {"any_": list(OPEN)}}, expected_start_time={"before_": before}
         )
-        return [f"{run['state_name']}: {run['name']}" for run in open_runs]
+        return [
+            f"{run['state_name']} since {run['state']['timestamp']}: {run['name']}, due"
+            f" {run['expected_start_time']}, begun {run['start_time']}"
+            for run in open_runs
+        ]
 
-    def carried_out(self, since: datetime) -> list[dict[str, Any]]:
-        """The checks that looked at the nodes, and were due after that moment."""
-        after = {"expected_start_time": {"after_": since.isoformat()}}
-        ended = {"state": {"name": {"any_": ["Completed", "Degraded", "Failed", "Moved"]}}}
-        return self.runs(**after, **ended)
+    def carried_out(self, since: datetime, seconds: float = HALF_AN_HOUR) -> list[dict[str, Any]]:
+        """The checks that looked at the nodes, and were due in that time."""
+        until = since + timedelta(seconds=seconds)
+        due = {"after_": since.isoformat(), "before_": until.isoformat()}
+        names = ["Completed", "Degraded", "Failed", "Moved"]
+        found = self.runs(expected_start_time=due, state={"name": {"any_": names}})
+        return [run for run in found if "exception" not in (run["state"]["message"] or "")]
+
+    def log(self) -> str:
+        """What the worker has said."""
+        return (self.folder / "worker.log").read_text()
 
 
 def silences(runs: Sequence[Mapping[str, Any]]) -> list[float]:

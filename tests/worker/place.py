@@ -21,6 +21,7 @@ PROJECT = Path(__file__).parents[2]
 EXAMPLES = Path(__file__).with_name("examples.py")
 STEP = "prefect.deployments.steps.set_working_directory"
 GRACE_SECONDS = 1.0
+ONE_STARTS = threading.Lock()
 
 
 class Server(PrefectApi):
@@ -29,13 +30,14 @@ class Server(PrefectApi):
     def __init__(self, home: Path, **settings: str) -> None:
         (home / "tmp").mkdir(parents=True)
         self.home = home
-        self.port = first_free_port(4700)
-        self.api = f"http://127.0.0.1:{self.port}/api"
-        fast = {"PREFECT_WORKER_QUERY_SECONDS": "0.5", "PYTHONPATH": str(PROJECT)}
-        place = make_environment(home, self.api)
-        self.environment = {**os.environ, **place, **fast, **settings}
         self.log = (home / "server.log").open("wb")
-        self.start()
+        with ONE_STARTS:  # or two would find the same port free
+            self.port = first_free_port(4700)
+            self.api = f"http://127.0.0.1:{self.port}/api"
+            fast = {"PREFECT_WORKER_QUERY_SECONDS": "0.5", "PYTHONPATH": str(PROJECT)}
+            place = make_environment(home, self.api)
+            self.environment = {**os.environ, **place, **fast, **settings}
+            self.start()
 
     def start(self) -> None:
         argv = (sys.executable, "-m", "deployments.server", "--port", str(self.port))
