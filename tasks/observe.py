@@ -103,9 +103,9 @@ def with_heard(seen: Observation, raw: Any, other: str, since_boot: float) -> Ob
 def look(site: Site, name: str) -> tuple[Observation, float]:
     """One node -> (observation, monotonic second at which the look began)."""
     begun = time.monotonic()
-    seconds = site.times.probe_seconds
+    seconds, connection = site.times.probe_seconds, node(site, name)
     try:
-        word = node(site, name).call("observe", {"check": True}, seconds=seconds)
+        word = connection.call("observe", {"check": True}, seconds=seconds)
     except HostKeyMismatch as error:
         return Observation(name, Ssh.KEY_MISMATCH, detail=error.what), begun
     except AuthFailed as error:
@@ -115,7 +115,12 @@ def look(site: Site, name: str) -> tuple[Observation, float]:
         return Observation(name, ssh, detail=error.what), begun
     except DualJoeError as error:  # ssh works, the node's program does not
         word = {"detail": str(error)}
-    health = probe_healthz(node(site, name), site.nodes[name].gateway_port, seconds)
+    asked = time.monotonic()
+    health = probe_healthz(connection, site.nodes[name].gateway_port, seconds)
+    # A hung gateway costs the whole deadline; a link that breaks before it says nothing of one.
+    in_time = time.monotonic() - asked < seconds
+    if health is Health.TIMEOUT and in_time and not connection.is_open():
+        return Observation(name, Ssh.TIMEOUT, detail="the link broke"), begun
     return parse_word(name, word, health), begun
 
 

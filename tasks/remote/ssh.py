@@ -83,6 +83,10 @@ class Connection:
         with self._channel("direct-tcpip", ("127.0.0.1", port), deadline) as channel:
             yield channel
 
+    def is_open(self) -> bool:
+        """Whether there is a connection; false once one was lost."""
+        return self._transport is not None and self._transport.is_active()
+
     def close(self) -> None:
         """End the connection; the next call opens a new one."""
         with self._lock:
@@ -127,11 +131,13 @@ class Connection:
                     raise CommandFailed(
                         self.address.name, f"{verb}: more than {MAX_OUTPUT_BYTES} bytes", -1
                     )
-            status = channel.recv_exit_status()  # -1 once the deadline closed the channel
+            status = channel.recv_exit_status()  # -1 once the channel was closed for it
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise Unreachable(self.address.name, f"{verb}: {error or 'no answer'}") from None
         if status == -1 and time.monotonic() >= deadline:
             raise Unreachable(self.address.name, f"{verb}: no answer within the deadline")
+        if not channel.eof_received:  # a program that ended was the last to hold its output open
+            raise Unreachable(self.address.name, f"{verb}: connection lost")
         return status, bytes(output)
 
     def _open_transport(self, deadline: float) -> paramiko.Transport:
@@ -168,17 +174,18 @@ def connect(address: Address, deadline: float) -> paramiko.Transport:
             transport.set_keepalive(10)
             return transport
     except BaseException as error:
+        lost = transport is None or not transport.is_active()
         if transport is not None:
             transport.close()
         sock.close()
-        raise _reading(address, error) from None
+        raise _reading(address, error, lost) from None
 
 
-def _reading(address: Address, error: BaseException) -> BaseException:
-    """What an error of paramiko means to us."""
+def _reading(address: Address, error: BaseException, lost: bool) -> BaseException:
+    """What an error of paramiko means to us; a link that was lost says nothing of the key."""
     if isinstance(error, RemoteError):
         return error
-    if isinstance(error, paramiko.AuthenticationException):
+    if isinstance(error, paramiko.AuthenticationException) and not lost:
         return AuthFailed(address.name, f"does not take the key {address.key.name}")
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         return HostKeyMismatch(address.name, _how_to_accept(address, "has no key of that type"))

@@ -1,0 +1,56 @@
+"""The sessions of a node's sshd are killed at any moment of a look: the node is never blamed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from deployments.demo.machine import Machine
+from tasks.core.state import Health, Observation, Ssh
+from tasks.observe import look
+from tests.site_machines import Ground, ground
+from tests.soak.faults import find_sshd
+
+ROUNDS = 50
+# About what one look takes that has a connection, and one that opens it first.
+LOOK_SECONDS = (0.1, 0.25)
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Ground]:
+    with ground() as made:
+        made.serve()
+        yield made
+
+
+def kill_sessions(machine: Machine) -> None:
+    """Every process of its sshd but the one that listens."""
+    listens = int((machine.etc / "sshd.pid").read_text())
+    for pid in find_sshd(machine):
+        if pid != listens:
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_link_that_breaks_within_a_look_says_nothing_of_the_gateway(place: Ground) -> None:
+    """A check once told people that a gateway does not answer, when only its sshd was killed."""
+    chance = random.Random(5)
+    seen: list[Observation] = []
+    for turn in range(ROUNDS):
+        node = place.three.nodes["pc-a"]
+        after = chance.uniform(0, LOOK_SECONDS[turn % 2])
+        killer = threading.Timer(after, kill_sessions, (node,))
+        killer.start()
+        seen.append(look(place.site, "pc-a")[0])
+        killer.join()
+        if turn % 2:
+            look(place.site, "pc-a")  # the next round has a connection
+    kinds = Counter((one.ssh, one.healthz) for one in seen)
+    print(kinds)
+    assert all(one.gateway_runs for one in seen if one.ssh is Ssh.OK)
+    assert set(kinds) == {(Ssh.OK, Health.OK), (Ssh.TIMEOUT, Health.UNKNOWN)}, seen
