@@ -28,6 +28,7 @@ from tasks.notify import alert
 from tasks.record import read_record
 from tasks.runs import is_newer_due, rename_run
 from tasks.sites import DEFAULT_SITE, load_site
+from tasks.told import exchange
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,7 @@ def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) ->
     published = publish_memory(site, source, receiver, epoch)
     applied = apply_memory(site, source, receiver, published["id"], base)
     unusual = tuple(merge_lines(applied, source, receiver))
-    if unusual:
-        report(site, source, receiver, unusual)
+    report(site, source, receiver, unusual)
     return Synced(
         published["id"], published["files"], published["bytes"], pulled["changed"], unusual
     )
@@ -96,10 +96,14 @@ def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) ->
 
 def report(site: Site, source: str, receiver: str, lines: tuple[str, ...]) -> None:
     """Tell a person, once, of every file that was not simply taken."""
-    write_journal(site, "merge", source=source, receiver=receiver, lines=lines)
-    text = f"Memory of {receiver} was merged into that of {source}: {len(lines)} files of note"
-    alert(site, Level.WARN, f"{text}: " + "; ".join(lines[:5]))
-    table = "\n".join(f"- {line}" for line in lines)
+    before = exchange(site, f"memory of {receiver} merged into that of {source}", lines)
+    new = [line for line in lines if line not in before]
+    if not new:
+        return
+    write_journal(site, "merge", source=source, receiver=receiver, lines=new)
+    text = f"Memory of {receiver} was merged into that of {source}: {len(new)} files of note"
+    alert(site, Level.WARN, f"{text}: " + "; ".join(new[:5]))
+    table = "\n".join(f"- {line}" for line in new)
     create_markdown_artifact(
         key=f"{site.site}-merge", markdown=f"# {text}\n\n{table}\n", description=text
     )

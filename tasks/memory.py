@@ -14,6 +14,7 @@ from tasks.remote.nodes import node
 
 STORE = "memory"
 STEP_SECONDS = 60.0
+RECOVERED = "/memory/recovered/"  # where `store apply` puts the version that is not live
 
 
 @task(name="find-memory", retries=2, retry_delay_seconds=1, cache_policy=NO_CACHE)
@@ -114,5 +115,9 @@ def merge_lines(applied: dict[str, Any], source: str, receiver: str) -> list[str
         f" {conflict['copy']}"
         for conflict in applied["conflicts"]
     ]
-    lines += [f"{path}: only {receiver} has it, kept" for path in applied["kept_own"]]
+    lines += [
+        f"{path}: only {receiver} has it, kept"
+        for path in applied["kept_own"]
+        if RECOVERED not in path  # told when the copy was made
+    ]
     return lines + [f"{fault['path']}: not touched: {fault['why']}" for fault in applied["refused"]]

@@ -58,8 +58,23 @@ def test_what_only_the_standby_has_is_kept_and_reported(serving: Ground) -> None
     own.write_text("# Only on pc-b\n")
     memory_sync(serving.site_file)
     assert own.read_text() == "# Only on pc-b\n"
-    told = [text for level, text in alerts(serving) if level == "warn"]
-    assert any("2026-11-20-only-here.md: only pc-b has it, kept" in text for text in told)
+    memory_sync(serving.site_file)
+    told = [text for level, text in alerts(serving) if "2026-11-20-only-here.md" in text]
+    assert len(told) == 1, "once, however often it is seen"
+    assert "2026-11-20-only-here.md: only pc-b has it, kept" in told[0]
+
+
+def test_a_conflict_is_told_once_and_its_copy_is_no_news(serving: Ground) -> None:
+    serving.fault("pc-a", "crash-at-start")
+    serving.call("pc-a", "gateway kill")
+    memory_sync(serving.site_file)
+    for name in ("pc-a", "pc-b"):
+        (serving.three.workspace(name) / "memory/people.json").write_text(f'{{"at": "{name}"}}\n')
+    for _ in range(3):
+        memory_sync(serving.site_file)
+    told = [text for level, text in alerts(serving) if "people" in text]
+    assert len(told) == 1
+    assert "people.json: changed on both; pc-a's is live, pc-b's is kept as" in told[0]
 
 
 def test_the_two_tiers_and_a_restore_by_cp(place: Ground, tmp_path: Path) -> None:

@@ -1,0 +1,30 @@
+"""What a person was told last of a topic: what is still so is not told again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+
+from tasks.core.site import Site
+from tasks.locks import locked
+
+
+def exchange(site: Site, topic: str, lines: Sequence[str]) -> list[str]:
+    """Remember `lines` as what is so now; returns what was so before, [] when nothing was.
+
+    A file that is torn or missing means that nothing was told: a person hears it once more.
+    """
+    file = site.watchdog.state / "told.json"
+    with locked(site.watchdog.state / "told.lock"):
+        try:
+            known: dict[str, list[str]] = dict(json.loads(file.read_text()))
+        except (OSError, ValueError, TypeError):
+            known = {}
+        before = list(known.get(topic, []))
+        if list(lines) != before:
+            known[topic] = list(lines)
+            beside = file.with_name(f".told.{os.getpid()}.tmp")
+            beside.write_text(json.dumps({name: now for name, now in known.items() if now}))
+            os.replace(beside, file)
+    return before
