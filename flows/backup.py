@@ -21,9 +21,10 @@ from tasks.backup import (
     stage,
     store_of,
 )
-from tasks.core.errors import DualJoeError, RemoteError
+from tasks.core.errors import DualJoeError, Refused, RemoteError
 from tasks.core.site import Site
 from tasks.record import read_record
+from tasks.refusals import note_refusal, note_taken
 from tasks.remote.nodes import node
 from tasks.runs import is_newer_due, rename_run
 from tasks.sites import DEFAULT_SITE, load_site
@@ -89,9 +90,13 @@ def each_container(
     """Back up every container; one that fails is named and does not keep the others from it."""
     failed = {}
     for container in site.containers:
+        what = f"Backup of {container}, {route},"
         try:
             back_up(container)
+            note_taken(site, what)
         except DualJoeError as error:
+            if isinstance(error, Refused):
+                note_refusal(site, what, str(error))
             failed[container] = str(error)
             get_run_logger().error("%s: %s", container, error)
     done = len(site.containers) - len(failed)

@@ -26,6 +26,7 @@ from tasks.memory import (
 )
 from tasks.notify import alert
 from tasks.record import read_record
+from tasks.refusals import note_refusal, note_taken
 from tasks.runs import is_newer_due, rename_run
 from tasks.sites import DEFAULT_SITE, load_site
 from tasks.told import exchange
@@ -61,6 +62,11 @@ def memory_sync(site_file: Path = DEFAULT_SITE) -> State[Any]:
     except Unreachable as error:
         rename_run(f"Skipped: {error.host} is unreachable")
         return Completed(name="Skipped", message=str(error))
+    except Refused as error:
+        rename_run(f"Refused: memory of {source}")
+        note_refusal(site, f"Memory of {source}", str(error))
+        raise
+    note_taken(site, f"Memory of {source}")
     text = f"{source} to {receiver}: {synced.files} files, {synced.changed} changed"
     rename_run(text)
     return Completed(message=text)

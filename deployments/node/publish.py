@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import params as p
 from .config import NodeConfig
@@ -26,18 +26,17 @@ from .memory import patterns_of
 from .prune import prune
 from .pull import PEER_MANIFEST, PULLED
 from .refuse import Limits, Verdict, judge
+from .rejected import REFUSED, reject
 from .shelf import (
     VERIFIED,
     Shelf,
     current_id,
-    discard,
     ensure_farm,
     lock,
     make_id,
     open_shelf,
     put_in_place,
     read_json,
-    reject,
     set_current,
 )
 from .validate import check_tree
@@ -46,51 +45,50 @@ KNOWN_BAD = "known-bad.json"
 
 
 def store_publish(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
-    """{"store", "origin": machine, "epoch": int, "tier": text, "accept"?: reason, "rejected"?: id}
-    -> {"id", "unchanged": bool, "files", "bytes", "held": {path: why}, "bad": {path: why},
-    "pruned": [id], "seconds"}.
+    """{"store", "origin": machine, "epoch": int, "tier": text} -> {"id", "unchanged": bool,
+    "files", "bytes", "held": {path: why}, "bad": {path: why}, "pruned": [id], "seconds"}.
 
     Content equal to the current snapshot (memory: of the same epoch) publishes nothing new and
     refreshes its age. `held` files stayed at their last good version; `bad` ones have no good
     version and are kept as they came.
-    With `accept` the guard's reasons are written into the manifest instead of refusing, and the
-    content is taken as it is; with `rejected` it is that refused content that is published.
     Raises Refused with the reasons (what was pulled goes to .rejected/<id>, named in the message),
     Failed when nothing complete was pulled.
     """
-    store, origin, epoch = p.store(params), p.name(params, "origin"), p.integer(params, "epoch")
-    tier, accept = p.text(params, "tier"), p.text(params, "accept")
-    rejected = p.optional_snapshot(params, "rejected")
-    if rejected and not accept:
-        raise BadInput("to publish what was rejected, say why in accept")
-    shelf, started = open_shelf(config, store), time.monotonic()
+    order = Order(p.name(params, "origin"), p.integer(params, "epoch"), p.text(params, "tier"))
+    shelf = open_shelf(config, p.store(params))
     with lock(shelf):
-        if rejected:
-            _bring_back(shelf, rejected)
-        pulled = read_json(shelf.incoming / PULLED)
-        if not pulled:
-            raise Failed(f"{store}: nothing complete was pulled", "run store pull first")
-        if store == "memory" and pulled.get("peer") != origin:
-            raise BadInput(f"this memory was pulled from {pulled.get('peer')}, not from {origin}")
-        draft = _Draft(config, shelf, origin, epoch)
-        result = draft.publish(accept, {"tier": tier, "skipped": pulled.get("skipped", [])})
-        result["pruned"] = prune(shelf)
-        ensure_farm(shelf)  # now, off the path of the next pull
+        return publish(config, shelf, order)
+
+
+class Order(NamedTuple):
+    """Whose data it is, under which epoch it was pulled, and for which tier."""
+
+    origin: str
+    epoch: int
+    tier: str
+
+
+def publish(config: NodeConfig, shelf: Shelf, order: Order, accept: str = "") -> dict[str, Any]:
+    """What lies in .incoming, under the shelf's lock; with `accept` nothing is refused."""
+    started = time.monotonic()
+    pulled = read_json(shelf.incoming / PULLED)
+    if not pulled:
+        raise Failed(f"{shelf.store}: nothing complete was pulled", "run store pull first")
+    if shelf.store == "memory" and pulled.get("peer") != order.origin:
+        raise BadInput(f"this memory was pulled from {pulled.get('peer')}, not from {order.origin}")
+    draft = _Draft(config, shelf, order)
+    result = draft.publish(accept, pulled.get("skipped", []))
+    result["pruned"] = prune(shelf)
+    ensure_farm(shelf)  # now, off the path of the next pull
     return {**result, "seconds": round(time.monotonic() - started, 3)}
-
-
-def _bring_back(shelf: Shelf, rejected: str) -> None:
-    if not (shelf.rejected / rejected / "tree").is_dir():
-        raise BadInput(f"{shelf.store} has rejected no {rejected} (only the newest are kept)")
-    discard(shelf, shelf.incoming)
-    os.rename(shelf.rejected / rejected, shelf.incoming)
 
 
 class _Draft:
     """The pulled tree beside the snapshot that it would replace."""
 
-    def __init__(self, config: NodeConfig, shelf: Shelf, origin: str, epoch: int) -> None:
-        self.shelf, self.origin, self.epoch = shelf, origin, epoch
+    def __init__(self, config: NodeConfig, shelf: Shelf, order: Order) -> None:
+        self.shelf, self.order = shelf, order
+        self.origin, self.epoch = order.origin, order.epoch
         self.memory = shelf.store == "memory"
         self.parent = current_id(shelf)
         self.base: dict[str, Any] = {"files": {}}
@@ -112,7 +110,7 @@ class _Draft:
     def _base_tree(self) -> Path:
         return self.shelf.snaps / str(self.parent) / "tree"
 
-    def publish(self, accept: str, extra: dict[str, Any]) -> dict[str, Any]:
+    def publish(self, accept: str, skipped: list[str]) -> dict[str, Any]:
         """Judge, then publish or refuse."""
         snapshot = make_id(time.time())
         verdict = self._judge()
@@ -132,7 +130,8 @@ class _Draft:
             self._stamp(str(self.parent))
             return {**result, "id": self.parent, "unchanged": True}
         document = {
-            **extra,
+            "tier": self.order.tier,
+            "skipped": skipped,
             "id": snapshot,
             "parent": self.parent,
             "origin": self.origin,
@@ -146,7 +145,7 @@ class _Draft:
         }
         write_manifest(self.shelf.incoming / "manifest.json", document)
         write_about(self.shelf.incoming, document)
-        for name in (PULLED, PEER_MANIFEST, "refused.json"):
+        for name in (PULLED, PEER_MANIFEST, REFUSED):
             (self.shelf.incoming / name).unlink(missing_ok=True)
         put_in_place(self.shelf, self.shelf.incoming, snapshot)
         set_current(self.shelf, snapshot)
@@ -187,7 +186,7 @@ class _Draft:
         return [f"{len(wrong)} files are not what the peer's manifest says: {names}"]
 
     def _refuse(self, snapshot: str, reasons: list[str]) -> None:
-        reject(self.shelf, snapshot, reasons)
+        reject(self.shelf, snapshot, {"reasons": reasons, **self.order._asdict()})
         # The next run may go on without these files: they are held at their last good version.
         write_json(self.shelf.folder / KNOWN_BAD, {"paths": sorted(self.bad)})
         ensure_farm(self.shelf)

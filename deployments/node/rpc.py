@@ -41,6 +41,7 @@ VERBS = {
     "store fetch": "pull",
     "store validate": "store",
     "store publish": "publish",
+    "store accept": "accept",
     "store apply": "apply",
     "store list": "store",
     "store stage": "stage",

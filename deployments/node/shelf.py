@@ -27,11 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from .config import NodeConfig
-from .durable import sync_folder, write_json
+from .durable import sync_folder
 from .errors import BadInput, Failed, Refused
 from .manifest import walk
 
-KEPT_REJECTED = 5
 VERIFIED = "verified.json"
 
 
@@ -224,15 +223,6 @@ def empty_trash(shelf: Shelf) -> None:
         for folder, _, _ in os.walk(entry.path):
             os.chmod(folder, 0o700)  # a backed up folder may be one that nobody may write
         shutil.rmtree(entry.path, ignore_errors=True)
-
-
-def reject(shelf: Shelf, snapshot: str, reasons: list[str]) -> None:
-    """Keep what was refused, with the reasons, for a person to look at; the newest few only."""
-    write_json(shelf.incoming / "refused.json", {"id": snapshot, "reasons": reasons})
-    os.rename(shelf.incoming, shelf.rejected / snapshot)
-    sync_folder(shelf.rejected)
-    for old in sorted(os.listdir(shelf.rejected))[:-KEPT_REJECTED]:
-        discard(shelf, shelf.rejected / old)
 
 
 def read_json(file: Path) -> dict[str, Any]:

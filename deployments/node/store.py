@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -11,6 +10,7 @@ from .config import NodeConfig
 from .errors import Failed
 from .manifest import walk
 from .pins import pinned_ids
+from .rejected import list_refused
 from .shelf import (
     VERIFIED,
     Shelf,
@@ -52,7 +52,8 @@ def store_validate(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]
 
 def store_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store"?} -> {"stores": {store: {"current": id or null, "age_seconds": float or null,
-    "snapshots": [{"id", "time", "origin", "epoch", "files", "bytes", "pinned"}], "rejected": [id],
+    "snapshots": [{"id", "time", "origin", "epoch", "files", "bytes", "pinned"}],
+    "rejected": [{"id", "time", "reasons", "origin", "epoch", "tier"}],
     "applied": {peer: {"snapshot", "epoch", "own", "time"}}}}}.
 
     `age_seconds` is the age of the newest verified content; null when there is none. Snapshots
@@ -84,7 +85,7 @@ def _describe(config: NodeConfig, shelf: Shelf) -> dict[str, Any]:
         "current": current_id(shelf),
         "age_seconds": verified["age_seconds"] if verified else None,
         "snapshots": snapshots,
-        "rejected": sorted(os.listdir(shelf.rejected)),
+        "rejected": list_refused(shelf),
         "applied": read_applied(shelf),
     }
 

@@ -135,6 +135,10 @@ class Node:
         given = {"store": "memory", "origin": peer.name, "epoch": epoch, "tier": "memory"}
         return self.call("store publish", **{**given, **more})
 
+    def accept(self, rejected: str, reason: str) -> dict[str, Any]:
+        """A person takes memory that was refused."""
+        return self.call("store accept", store="memory", rejected=rejected, reason=reason)
+
     def take_in(self, peer: Node, epoch: int = 1, **more: Any) -> dict[str, Any]:
         """A whole sync: pull, publish, apply; the report of apply."""
         self.pull(peer)

@@ -73,9 +73,10 @@ def test_a_ruin_is_refused_and_the_last_good_stays_live(
         b.publish(a)
     described = b.call("store list")["stores"]["memory"]
     (rejected,) = described["rejected"]
-    assert rejected in refused.value.message and read_tree(b.current()) == good
+    assert rejected["id"] in refused.value.message and read_tree(b.current()) == good
+    assert all(reason in refused.value.message for reason in rejected["reasons"])
     # A person accepts it by its id: then it is the newest.
-    result = b.publish(a, rejected=rejected, accept="I did this")
+    result = b.accept(rejected["id"], "I did this")
     assert result["id"] != described["current"]
     assert read_tree(b.current() / "main") == a.memory()
 
