@@ -56,9 +56,10 @@ class NodeConfig:
     the demo's power cut). `nodes` are the two machines that can run the gateway. `supervisor` is
     "systemd" (a user unit runs the gateway), "process" (the guard is its parent; the loopback
     demo) or "none" (T440). `sources` are T440's containers by name. `patterns` say which files of
-    a workspace are memory. `trigger` is T440's alone, and optional. `times` are those of the term
-    protocol (timing.py). `alarm` is a command that reads a text and tells it to a person: a node
-    uses it when no health check came for `check_silence_seconds`. Seconds everywhere.
+    a workspace are memory, `required_fields` which fields those of a pattern must have. `trigger`
+    is T440's alone, and optional. `times` are those of the term protocol (timing.py). `alarm` is a
+    command that reads a text and tells it to a person: a node uses it when no health check came
+    for `check_silence_seconds`. Seconds everywhere.
     """
 
     name: str
@@ -79,6 +80,7 @@ class NodeConfig:
     peers: Mapping[str, Peer] = field(default_factory=dict)
     sources: Mapping[str, Path] = field(default_factory=dict)
     patterns: tuple[str, ...] = ()
+    required_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trigger: Trigger | None = None
     alarm: tuple[str, ...] = ()
     check_silence_seconds: float = 600.0
@@ -135,6 +137,7 @@ def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
             if key in values:
                 values[key] = tuple(values[key])
         values["sources"] = {n: Path(p).expanduser() for n, p in values.get("sources", {}).items()}
+        values["required_fields"] = _parse_required(values.get("required_fields", {}))
         values["times"] = Timing(**{n: float(s) for n, s in values.get("times", {}).items()})
         values["peers"] = {n: _parse_peer(p) for n, p in values.get("peers", {}).items()}
         values["trigger"] = _parse_trigger(values.get("trigger"))
@@ -146,6 +149,13 @@ def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
             f'{where}: supervisor is "{config.supervisor}", not one of {", ".join(SUPERVISORS)}'
         )
     return config
+
+
+def _parse_required(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    for pattern, names in raw.items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"required_fields: {pattern} must have a list of names")
+    return {pattern: tuple(names) for pattern, names in raw.items()}
 
 
 def _parse_trigger(raw: dict[str, Any] | None) -> Trigger | None:

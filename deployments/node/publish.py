@@ -101,11 +101,10 @@ class _Draft:
         # Memory is small and is hashed whole each time, which finds rot as well.
         known = {} if self.memory or not self.parent else self.base["files"]
         self.files = take_files(shelf.tree, known, self._base_tree())
-        self.bad = (
-            {path: str(problem) for path, problem in check_tree(shelf.tree).items()}
-            if self.memory
-            else {}
-        )
+        self.bad: dict[str, str] = {}
+        if self.memory:
+            problems = check_tree(shelf.tree, config.required_fields)
+            self.bad = {path: str(problem) for path, problem in problems.items()}
 
     def _base_tree(self) -> Path:
         return self.shelf.snaps / str(self.parent) / "tree"

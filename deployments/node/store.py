@@ -35,7 +35,7 @@ def store_validate(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]
     with lock(shelf):
         if not shelf.tree.is_dir():
             raise Failed(f"{shelf.store}: nothing was pulled", "run store pull first")
-        problems = check_tree(shelf.tree)
+        problems = check_tree(shelf.tree, config.required_fields)
         files = sum(1 for _ in walk(shelf.tree))
     bad = [
         {

@@ -6,11 +6,13 @@ import codecs
 import json
 import os
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
+from .fields import FRONT_MATTER, missing_fields, wanted_fields
 from .manifest import CHUNK, walk
 
 LARGEST_PARSED = 16 << 20  # above it only the encoding is checked: nobody writes such a note
@@ -29,10 +31,10 @@ class Problem:
         return f"line {self.line}, column {self.column}: {self.message}; expected {self.expected}"
 
 
-def find_problem(path: str, data: bytes) -> Problem | None:
+def find_problem(path: str, data: bytes, fields: Sequence[str] = ()) -> Problem | None:
     """The first thing that is wrong with this content under this name; None when it is good.
 
-    Never raises, whatever the bytes are.
+    `fields`: it must have them. Never raises, whatever the bytes are.
     """
     if not data:
         return Problem(1, 1, "at least one byte", "the file is empty")
@@ -47,9 +49,17 @@ def find_problem(path: str, data: bytes) -> Problem | None:
     if wrong_date:
         return Problem(1, 1, "a real date in the file's name", f"{wrong_date} is no day")
     try:
-        return _parse_problem(path, text)
+        return _parse_problem(path, text) or _field_problem(path, text, fields)
     except RecursionError:
         return Problem(1, 1, "fewer levels", "nested too deep to be read")
+
+
+def _field_problem(path: str, text: str, fields: Sequence[str]) -> Problem | None:
+    line, lacks = missing_fields(path, text, fields) if fields else (0, [])
+    if not lacks:
+        return None
+    words = "field" if len(fields) == 1 else "fields"
+    return Problem(line, 1, f"the {words} {', '.join(fields)}", f"no {', '.join(lacks)}")
 
 
 def _at(data: bytes, offset: int, expected: str, message: str) -> Problem:
@@ -137,25 +147,19 @@ def _yaml_problem(text: str) -> Problem | None:
     return None
 
 
-# Only what begins with a key is front matter; `---` above plain text is a ruler.
-_FRONT_MATTER = re.compile(
-    r"\A---[ \t]*\r?\n(\s*[A-Za-z_][\w-]*[ \t]*:.*?\n)---[ \t]*(?:\r?\n|\Z)", re.S
-)
-
-
 def _front_matter_problem(text: str) -> Problem | None:
-    match = _FRONT_MATTER.match(text.lstrip("\ufeff"))
+    match = FRONT_MATTER.match(text.lstrip("\ufeff"))
     problem = _yaml_problem(match.group(1)) if match else None
     if problem is None:
         return None
     return Problem(problem.line + 1, problem.column, "YAML front matter", problem.message)
 
 
-def check_file(path: str, file: Path) -> Problem | None:
+def check_file(path: str, file: Path, fields: Sequence[str] = ()) -> Problem | None:
     """The same for a file on disk; a very large one is read in pieces and not parsed."""
     with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
         if os.fstat(stream.fileno()).st_size <= LARGEST_PARSED:
-            return find_problem(path, stream.read())
+            return find_problem(path, stream.read(), fields)
         decoder = codecs.getincrementaldecoder("utf-8")()
         line = 1
         while chunk := stream.read(CHUNK):
@@ -170,11 +174,16 @@ def check_file(path: str, file: Path) -> Problem | None:
     return None
 
 
-def check_tree(tree: Path) -> dict[str, Problem]:
-    """Path from the tree -> what is wrong, for every file below it."""
+def check_tree(tree: Path, demands: Mapping[str, Sequence[str]] = {}) -> dict[str, Problem]:
+    """Path from the tree -> what is wrong, for every file below it.
+
+    `demands`: pattern -> the fields that such a file of a workspace must have; the tree's first
+    folders are the workspaces.
+    """
     problems = {}
     for path, _ in walk(tree):
-        problem = check_file(path, tree / path)
+        fields = wanted_fields(path.partition("/")[2], demands) if demands else ()
+        problem = check_file(path, tree / path, fields)
         if problem:
             problems[path] = problem
     return problems
