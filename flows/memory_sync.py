@@ -14,6 +14,7 @@ from prefect.states import Completed
 from tasks.core.errors import Refused, Unreachable
 from tasks.core.site import Site
 from tasks.core.situation import Level
+from tasks.drift import report_drift
 from tasks.journal import is_moving, sync_lock, write_journal
 from tasks.memory import (
     apply_memory,
@@ -67,6 +68,7 @@ def memory_sync(site_file: Path = DEFAULT_SITE) -> State[Any]:
         note_refusal(site, f"Memory of {source}", str(error))
         raise
     note_taken(site, f"Memory of {source}")
+    report_drift(site)
     text = f"{source} to {receiver}: {synced.files} files, {synced.changed} changed"
     rename_run(text)
     return Completed(message=text)
@@ -89,7 +91,7 @@ def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) ->
     if not agents:
         raise Refused(f"{source} shows no memory at all: nothing is taken over from it")
     base = find_base(site, source, receiver, seconds)
-    pulled = pull_memory(site, source, receiver, agents, seconds)
+    pulled = pull_memory(site, source, receiver, agents, seconds, bool(found["settings"]))
     validate_memory(site, receiver)
     published = publish_memory(site, source, receiver, epoch)
     applied = apply_memory(site, source, receiver, published["id"], base)

@@ -51,15 +51,24 @@ def find_base(site: Site, source: str, receiver: str, seconds: float) -> dict[st
 
 @task(name="pull-memory", retries=2, retry_delay_seconds=2, cache_policy=NO_CACHE)
 def pull_memory(
-    site: Site, source: str, receiver: str, agents: tuple[str, ...], seconds: float
+    site: Site,
+    source: str,
+    receiver: str,
+    agents: tuple[str, ...],
+    seconds: float,
+    settings: bool = False,
 ) -> dict[str, Any]:
-    """Copy the agents' memory into the receiver's .incoming; nothing live is touched."""
+    """Copy the agents' memory into the receiver's .incoming; nothing live is touched.
+
+    `settings`: the source's openclaw.json, too. It is kept with the snapshot and never applied.
+    """
     check()
     order = {
         "store": STORE,
         "peer": source,
         "parts": {agent: f"memory/{agent}" for agent in agents},
         "memory": True,
+        "settings": settings,
         "deadline_seconds": seconds,
     }
     pulled = node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)

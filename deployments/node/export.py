@@ -1,8 +1,9 @@
 """`joe.pyz export`: the only thing that a peer's pull key can do here: read one exported folder.
 
 The command that the peer's rsync sends names an export, never a folder of this machine:
-`[t<seconds>/]memory/<agent>/`, `[t<seconds>/]store/<store>/<snapshot>/...` or
-`[t<seconds>/]stage/<source>/...`. Everything else is one line on stderr and exit code 2.
+`[t<seconds>/]memory/<agent>/`, `[t<seconds>/]settings` (openclaw.json alone),
+`[t<seconds>/]store/<store>/<snapshot>/...` or `[t<seconds>/]stage/<source>/...`. Everything else is
+one line on stderr and exit code 2.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from . import params as p
 from .config import NodeConfig
 from .errors import BadInput, NodeError
-from .memory import workspaces
+from .memory import SETTINGS, workspaces
 
 LONGEST_SECONDS = 6 * 3600
 DEFAULT_SECONDS = 600
@@ -70,6 +71,8 @@ def find_export(config: NodeConfig, path: str) -> tuple[Path, str]:
         folder = workspaces(config).get(rest.rstrip("/"))
         if folder:
             return folder, "./"
+    elif path == "settings":
+        return config.openclaw_home, SETTINGS
     elif kind == "store":
         match = _STORE_PATH.fullmatch(rest)
         if match:

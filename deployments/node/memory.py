@@ -15,6 +15,7 @@ from .config import NodeConfig
 from .errors import BadInput, Failed
 from .patterns import DEFAULT_PATTERNS, NEVER, is_memory, may_hold
 
+SETTINGS = "openclaw.json"
 OLDER_PREFIX = "agents."  # no agent id holds a dot, so this name cannot be taken by an agent
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -103,7 +104,7 @@ def read_settings(config: NodeConfig) -> dict[str, Any]:
 
     Raises Failed, with line and column, when it is no JSON5 object.
     """
-    file = config.openclaw_home / "openclaw.json"
+    file = config.openclaw_home / SETTINGS
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -161,7 +162,8 @@ def _walk(root: str, prefix: str, patterns: Sequence[str]) -> Iterator[tuple[str
 
 
 def memory_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
-    """{} -> {"agents": {id: {"workspace", "files", "bytes", "refused": [path]}}, "files", "bytes"}.
+    """{} -> {"agents": {id: {"workspace", "files", "bytes", "refused": [path]}}, "files", "bytes",
+    "settings": whether there is an openclaw.json}.
 
     `refused` names symlinks and special files, which never travel. A workspace that is missing or
     matches nothing is listed with 0 files.
@@ -181,6 +183,7 @@ def memory_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         "agents": agents,
         "files": sum(int(str(a["files"])) for a in agents.values()),
         "bytes": sum(int(str(a["bytes"])) for a in agents.values()),
+        "settings": (config.openclaw_home / SETTINGS).is_file(),
     }
 
 

@@ -22,7 +22,7 @@ from .manifest import (
     write_about,
     write_manifest,
 )
-from .memory import patterns_of
+from .memory import SETTINGS, patterns_of
 from .prune import prune
 from .pull import PEER_MANIFEST, PULLED
 from .refuse import Limits, Verdict, judge
@@ -101,6 +101,8 @@ class _Draft:
         # Memory is small and is hashed whole each time, which finds rot as well.
         known = {} if self.memory or not self.parent else self.base["files"]
         self.files = take_files(shelf.tree, known, self._base_tree())
+        settings = shelf.incoming / SETTINGS
+        self.settings = hash_file(settings) if settings.is_file() else None
         self.bad: dict[str, str] = {}
         if self.memory:
             problems = check_tree(shelf.tree, config.required_fields)
@@ -137,6 +139,7 @@ class _Draft:
             "epoch": self.epoch,
             "time": time.time(),
             "root": root_hash(self.files),
+            "settings": self.settings,
             "files": self.files,
             "held": dict(held),
             "bad": bad,
@@ -207,6 +210,8 @@ class _Draft:
             return False  # what is applied next must carry the epoch under which it was written
         old: Files = self.base["files"]
         if root_hash(self.files) != self.base.get("root"):
+            return False
+        if self.settings != self.base.get("settings"):
             return False
         return self.memory or all(
             entry.get(key) == old[path].get(key)

@@ -14,7 +14,7 @@ from .config import NodeConfig
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
 from .manifest import read_manifest, verify, write_about
-from .memory import patterns_of
+from .memory import SETTINGS, patterns_of
 from .patterns import make_filters
 from .pins import DAY_SECONDS, pin
 from .shelf import Shelf, discard, ensure_farm, lock, open_shelf, put_in_place
@@ -30,18 +30,19 @@ _EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,300}")
 
 def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store", "peer", "parts": {folder in the tree: export path}, "memory"?: bool,
-    "check"?: export path of a manifest, "deadline_seconds"?: 1..21600, default 240}
+    "check"?: export path of a manifest, "settings"?: bool, "deadline_seconds"?: 1..21600 (240)}
     -> {"files", "bytes", "changed", "passes", "settled", "skipped": [name], "seconds"}.
 
     Fills .incoming; repeated until a pass changes nothing (at most 5: `settled` is false then).
-    With `check`, `store publish` compares what came with the peer's manifest. `skipped` are links
-    and special files of a memory. Raises Refused when there is no file at all (a source that is
+    With `check`, `store publish` compares what came with the peer's manifest; with `settings` the
+    peer's openclaw.json comes along, beside the tree. `skipped` are links and special files of a
+    memory. Raises Refused when there is no file at all (a source that is
     unmounted or emptied), Failed with rsync's words; .incoming is kept then and resumed later.
     """
     store, parts = p.store(params), _parts(params)
     memory = p.flag(params, "memory") or store == "memory"
     seconds = p.seconds(params, "deadline_seconds", 240, 21600)
-    check = p.text(params, "check")
+    check, settings = p.text(params, "check"), p.flag(params, "settings")
     if check and not _EXPORT.fullmatch(check):
         raise BadInput('"check" must be the export path of a manifest')
     peer = peer_of(config, p.name(params, "peer"))
@@ -62,6 +63,9 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
             )
         if check:
             run.file(check, shelf.incoming / PEER_MANIFEST)
+        if settings:
+            run.file("settings", shelf.incoming / SETTINGS)
+            (shelf.incoming / SETTINGS).chmod(0o600)
         write_json(shelf.incoming / PULLED, {"peer": params["peer"], "skipped": result["skipped"]})
     return {**result, "seconds": round(time.monotonic() - started, 3)}
 
@@ -80,7 +84,8 @@ def _parts(params: dict[str, Any]) -> dict[str, str]:
 
 def _remove_other_parts(shelf: Shelf, parts: Mapping[str, str]) -> None:
     """An agent that is gone at the source must go from .incoming too; then the guard sees it."""
-    (shelf.incoming / PEER_MANIFEST).unlink(missing_ok=True)
+    for name in (PEER_MANIFEST, SETTINGS):
+        (shelf.incoming / name).unlink(missing_ok=True)
     if "" in parts:
         return
     for entry in list(os.scandir(shelf.tree)):

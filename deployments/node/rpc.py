@@ -37,6 +37,7 @@ VERBS = {
     "record trust": "record",
     "memory list": "memory",
     "memory base": "memory",
+    "settings describe": "settings",
     "store pull": "pull",
     "store fetch": "pull",
     "store validate": "store",
