@@ -8,6 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from tasks.core.errors import Refused
 from tasks.core.site import Site
 from tasks.deadline import check
 from tasks.remote.nodes import node
@@ -130,3 +131,47 @@ def merge_lines(applied: dict[str, Any], source: str, receiver: str) -> list[str
         if RECOVERED not in path  # told when the copy was made
     ]
     return lines + [f"{fault['path']}: not touched: {fault['why']}" for fault in applied["refused"]]
+
+
+@task(name="find-snapshot", cache_policy=NO_CACHE)
+def find_snapshot(site: Site, wanted: str, first: str) -> tuple[str, str]:
+    """(node, id) of a snapshot of memory; `wanted` "" is the newest of node `first`.
+
+    Raises Refused when there is none, with the newest that there are.
+    """
+    known: list[str] = []
+    for name in (first, site.other(first)):
+        listed = node(site, name).call("store list", {"store": STORE}, seconds=STEP_SECONDS)
+        ids = [str(one["id"]) for one in listed["stores"][STORE]["snapshots"]]
+        if wanted in ids or (not wanted and ids):
+            return name, wanted or str(listed["stores"][STORE]["current"] or ids[-1])
+        known += ids
+    raise Refused(f"there is no snapshot {wanted}; the newest are {', '.join(sorted(known)[-5:])}")
+
+
+@task(name="fetch-snapshot", cache_policy=NO_CACHE)
+def fetch_snapshot(site: Site, receiver: str, peer: str, snapshot: str, seconds: float) -> None:
+    """Bring one snapshot, verified and pinned, from the store of one node into the other's."""
+    order = {
+        "store": STORE,
+        "peer": peer,
+        "snapshot": snapshot,
+        "pin": "restore",
+        "deadline_seconds": seconds,
+    }
+    node(site, receiver).call("store fetch", order, seconds=seconds + STEP_SECONDS)
+
+
+@task(name="restore-memory", cache_policy=NO_CACHE)
+def restore_files(
+    site: Site, name: str, snapshot: str, only: str, target: str, dry_run: bool
+) -> dict[str, Any]:
+    """Bring files of a snapshot back on a node, or say what that would change."""
+    check()
+    order: dict[str, Any] = {"snapshot": snapshot, "only": only, "dry_run": dry_run}
+    if target:
+        order["target"] = target
+    restored = node(site, name).call("memory restore", order, seconds=STEP_SECONDS)
+    for fault in restored["refused"]:
+        get_run_logger().warning("%(path)s: not touched: %(why)s", fault)
+    return restored

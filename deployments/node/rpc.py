@@ -37,6 +37,7 @@ VERBS = {
     "record trust": "record",
     "memory list": "memory",
     "memory base": "memory",
+    "memory restore": "restore",
     "settings describe": "settings",
     "store pull": "pull",
     "store fetch": "pull",
