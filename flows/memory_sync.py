@@ -90,6 +90,7 @@ def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) ->
     agents = tuple(name for name, agent in found["agents"].items() if agent["files"])
     if not agents:
         raise Refused(f"{source} shows no memory at all: nothing is taken over from it")
+    report_empty(site, source, found["agents"])
     base = find_base(site, source, receiver, seconds)
     pulled = pull_memory(site, source, receiver, agents, seconds, bool(found["settings"]))
     validate_memory(site, receiver)
@@ -100,6 +101,19 @@ def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) ->
     return Synced(
         published["id"], published["files"], published["bytes"], pulled["changed"], unusual
     )
+
+
+def report_empty(site: Site, source: str, agents: dict[str, dict[str, Any]]) -> None:
+    """Tell a person, once, of each workspace in which no file is memory; the others are carried."""
+    lines = [
+        f"{name}: no file in {agent['workspace']} is memory: is that its workspace?"
+        for name, agent in agents.items()
+        if not agent["files"]
+    ]
+    before = exchange(site, f"workspaces of {source} without memory", lines)
+    new = [line for line in lines if line not in before]
+    if new:
+        alert(site, Level.WARN, f"Memory of {source} is not complete: {'; '.join(new)}")
 
 
 def report(site: Site, source: str, receiver: str, lines: tuple[str, ...]) -> None:

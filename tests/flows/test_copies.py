@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -45,6 +46,20 @@ def test_an_emptied_source_is_refused_and_the_standby_keeps_its_memory(serving: 
     assert "no memory at all" in str(state.message)
     assert snapshots(serving, "pc-b", "memory") == before
     assert (serving.three.workspace("pc-b") / "SOUL.md").exists()
+
+
+def test_an_agent_whose_workspace_matches_nothing_is_told_once_and_the_others_are_carried(
+    serving: Ground,
+) -> None:
+    file = serving.three.nodes["pc-a"].home / ".openclaw/openclaw.json"
+    document = json.loads(file.read_text())
+    document["agents"]["entries"]["shy"] = {"workspace": "~/.openclaw/workspace-shy"}
+    file.write_text(json.dumps(document))
+    for _ in range(2):
+        assert run_state(memory_sync, serving.site_file).is_completed()
+    told = [text for _, text in alerts(serving) if "shy" in text and "is not complete" in text]
+    assert len(told) == 1
+    assert "workspace-shy is memory: is that its workspace?" in told[0]
 
 
 def test_a_sync_to_a_node_that_is_away_is_skipped_with_the_reason(serving: Ground) -> None:
