@@ -23,11 +23,14 @@ from tasks.backup import (
 )
 from tasks.core.errors import DualJoeError, Refused, RemoteError
 from tasks.core.site import Site
+from tasks.core.situation import Level
+from tasks.notify import alert
 from tasks.record import read_record
 from tasks.refusals import note_refusal, note_taken
 from tasks.remote.nodes import node
 from tasks.runs import is_newer_due, rename_run
 from tasks.sites import DEFAULT_SITE, load_site
+from tasks.told import exchange
 
 
 @flow(name="backup-primary-tier")
@@ -47,7 +50,7 @@ def backup_primary_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
     epoch = read_record(site).epoch
 
     def back_up(container: str) -> None:
-        stage(site, container)
+        tell_after(site, container, stage(site, container)["after"])
         pull_backup(site, container, site.watchdog.name, receiver, f"stage/{container}")
         publish_backup(site, container, site.watchdog.name, receiver, epoch, PRIMARY_TIER)
 
@@ -82,6 +85,17 @@ def backup_dr_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
         publish_backup(site, container, source, receiver, epoch, DR_TIER)
 
     return each_container(site, f"{source} to {receiver}", "", back_up)
+
+
+def tell_after(site: Site, container: str, why: str) -> None:
+    """What the `after` command should have started again may be down: a person is told once."""
+    lines = [why] if why else []
+    before = exchange(site, f"after command of {container}", lines)
+    if why and not before:
+        text = f"{container} was backed up, but its after command failed: {why}; is it running?"
+        alert(site, Level.CRITICAL, text)
+    elif before and not why:
+        alert(site, Level.OK, f"The after command of {container} works again")
 
 
 def each_container(

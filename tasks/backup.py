@@ -32,6 +32,8 @@ def stage(site: Site, container: str) -> dict[str, Any]:
         "%s: %s files, %s bytes, %s databases, %s s",
         *(container, staged["files"], staged["bytes"], staged["databases"], staged["seconds"]),
     )
+    if staged["after"]:
+        get_run_logger().error("%s: its after command failed: %s", container, staged["after"])
     return staged
 
 

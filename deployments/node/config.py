@@ -49,13 +49,26 @@ class Trigger:
 
 
 @dataclass(frozen=True)
+class Commands:
+    """What runs around the staging of a source, as argv; each may take `seconds`.
+
+    `before` stops writes, or dumps a database; `after` takes that back, whatever happened between.
+    """
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    seconds: float = 60.0
+
+
+@dataclass(frozen=True)
 class NodeConfig:
     """One machine: its name, folders, gateway and peers.
 
     `state` survives a power cut (record, stores); `run` does not (it is a tmpfs, or is deleted by
     the demo's power cut). `nodes` are the two machines that can run the gateway. `supervisor` is
     "systemd" (a user unit runs the gateway), "process" (the guard is its parent; the loopback
-    demo) or "none" (T440). `sources` are T440's containers by name. `patterns` say which files of
+    demo) or "none" (T440). `sources` are T440's containers by name, `source_commands`
+    what runs around the staging of one. `patterns` say which files of
     a workspace are memory, `required_fields` which fields those of a pattern must have. `trigger`
     is T440's alone, and optional. `times` are those of the term protocol (timing.py). `alarm` is a
     command that reads a text and tells it to a person: a node uses it when no health check came
@@ -79,6 +92,7 @@ class NodeConfig:
     times: Timing = field(default_factory=Timing)
     peers: Mapping[str, Peer] = field(default_factory=dict)
     sources: Mapping[str, Path] = field(default_factory=dict)
+    source_commands: Mapping[str, Commands] = field(default_factory=dict)
     patterns: tuple[str, ...] = ()
     required_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trigger: Trigger | None = None
@@ -137,6 +151,8 @@ def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
             if key in values:
                 values[key] = tuple(values[key])
         values["sources"] = {n: Path(p).expanduser() for n, p in values.get("sources", {}).items()}
+        commands = values.get("source_commands", {})
+        values["source_commands"] = {n: _parse_commands(c) for n, c in commands.items()}
         values["required_fields"] = _parse_required(values.get("required_fields", {}))
         values["times"] = Timing(**{n: float(s) for n, s in values.get("times", {}).items()})
         values["peers"] = {n: _parse_peer(p) for n, p in values.get("peers", {}).items()}
@@ -149,6 +165,15 @@ def parse_config(raw: dict[str, Any], where: str) -> NodeConfig:
             f'{where}: supervisor is "{config.supervisor}", not one of {", ".join(SUPERVISORS)}'
         )
     return config
+
+
+def _parse_commands(raw: Mapping[str, Any]) -> Commands:
+    values = dict(raw)
+    for key in ("before", "after"):
+        if not isinstance(values.get(key, []), list):
+            raise ValueError(f"source_commands: {key} must be a list of words")
+        values[key] = tuple(values.get(key, ()))
+    return Commands(**values)
 
 
 def _parse_required(raw: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

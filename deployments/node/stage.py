@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from . import params as p
-from .config import NodeConfig
+from .commands import run_command
+from .config import Commands, NodeConfig
 from .durable import write_json
 from .errors import BadInput, Refused
 from .generations import last_copy, new_copy, remove_old_copies, swap_in
@@ -25,14 +26,17 @@ MEMO = "memo.json"
 
 def store_stage(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"source"} -> {"files", "bytes", "changed": int, "databases": int, "held": {path: why},
-    "bad": {path: why}, "skipped": [path], "seconds"}.
+    "bad": {path: why}, "skipped": [path], "after": text, "seconds"}.
 
     Copies config.sources[source] into `stage/<source>/current/{tree,manifest.json}`, which is
     exported as `stage/<source>/tree` and `stage/<source>/manifest.json`. The new copy is made
     beside from hard links to the last one and swapped in by one rename; a reader of the last one
     keeps it until the run after. A database that fails its check is `held` at its last good copy,
     or left out as `bad` when there is none. Fifos, sockets and devices are `skipped`.
-    Raises Refused when the source is missing or empty: an unmounted disk is no empty container.
+    The source's `before` command runs first, its `after` command whatever happened between; `after`
+    says what went wrong with that one: what it should have started may be down.
+    Raises Refused when the source is missing or empty: an unmounted disk is no empty container; and
+    when `before` failed.
     """
     name = p.name(params, "source")
     source = config.sources.get(name)
@@ -48,8 +52,15 @@ def store_stage(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Refused(f"another run stages {name}") from None
-        result = _Staging(source, home).run()
-    return {**result, "seconds": round(time.monotonic() - started, 3)}
+        commands, after = config.source_commands.get(name, Commands()), ""
+        try:
+            if commands.before and (why := run_command(commands.before, commands.seconds)):
+                raise Refused(f"{name} is not staged: {why}", "mend its before command")
+            result = _Staging(source, home).run()
+        finally:
+            if commands.after:
+                after = run_command(commands.after, commands.seconds)
+    return {**result, "after": after, "seconds": round(time.monotonic() - started, 3)}
 
 
 class _Staging:
