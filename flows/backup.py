@@ -50,8 +50,9 @@ def backup_primary_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
     epoch = read_record(site).epoch
 
     def back_up(container: str) -> None:
-        tell_after(site, container, stage(site, container)["after"])
-        pull_backup(site, container, site.watchdog.name, receiver, f"stage/{container}")
+        staged = stage(site, container)
+        tell_after(site, container, staged["after"])
+        pull_backup(site, container, site.watchdog.name, receiver, f"stage/{container}", staged)
         publish_backup(site, container, site.watchdog.name, receiver, epoch, PRIMARY_TIER)
 
     return each_container(site, f"T440 to {receiver}", why, back_up)
@@ -76,12 +77,12 @@ def backup_dr_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
 
     def back_up(container: str) -> None:
         newest, theirs = (newest_backup(site, container, name) for name in (source, receiver))
-        snapshot = choose_backup(container, newest, theirs, site.watchdog.name)
-        if not snapshot:
+        chosen = choose_backup(container, newest, theirs, site.watchdog.name)
+        if chosen is None:
             get_run_logger().info("%s: %s has a newer one from T440 itself", container, receiver)
             return
-        export = f"store/{store_of(container)}/{snapshot}"
-        pull_backup(site, container, source, receiver, export)
+        export = f"store/{store_of(container)}/{chosen['id']}"
+        pull_backup(site, container, source, receiver, export, chosen)
         publish_backup(site, container, source, receiver, epoch, DR_TIER)
 
     return each_container(site, f"{source} to {receiver}", "", back_up)

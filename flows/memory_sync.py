@@ -87,12 +87,11 @@ def sync(site: Site, source: str, receiver: str, epoch: int, seconds: float) -> 
 def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) -> Synced:
     """The steps of a sync, in order."""
     found = find_memory(site, source)
-    agents = tuple(name for name, agent in found["agents"].items() if agent["files"])
-    if not agents:
+    if not found["files"]:
         raise Refused(f"{source} shows no memory at all: nothing is taken over from it")
     report_empty(site, source, found["agents"])
     base = find_base(site, source, receiver, seconds)
-    pulled = pull_memory(site, source, receiver, agents, seconds, bool(found["settings"]))
+    pulled = pull_memory(site, source, receiver, found, seconds)
     validate_memory(site, receiver)
     published = publish_memory(site, source, receiver, epoch)
     applied = apply_memory(site, source, receiver, published["id"], base)

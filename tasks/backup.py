@@ -45,15 +45,19 @@ def stage(site: Site, container: str) -> dict[str, Any]:
     cache_policy=NO_CACHE,
 )
 def pull_backup(
-    site: Site, container: str, source: str, receiver: str, export: str
+    site: Site, container: str, source: str, receiver: str, export: str, size: dict[str, Any]
 ) -> dict[str, Any]:
-    """Copy one export of `source` into the receiver's .incoming, with its manifest."""
+    """Copy one export of `source` into the receiver's .incoming, with its manifest.
+
+    `size`: its {bytes, files}. Raises Refused when there is no room.
+    """
     seconds = site.times.pull_limit_seconds
     order = {
         "store": store_of(container),
         "peer": source,
         "parts": {"": f"{export}/tree"},
         "check": f"{export}/manifest.json",
+        "size": {"bytes": size["bytes"], "files": size["files"]},
         "deadline_seconds": seconds,
     }
     return node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
@@ -87,8 +91,8 @@ def newest_backup(site: Site, container: str, holder: str) -> dict[str, Any] | N
 
 def choose_backup(
     container: str, source: dict[str, Any] | None, receiver: dict[str, Any] | None, watchdog: str
-) -> str:
-    """The snapshot of the primary tier that the DR tier shall copy; "" when it has a newer one.
+) -> dict[str, Any] | None:
+    """What of the primary tier the DR tier shall copy; None when it has a newer one.
 
     It has, when the primary tier was away while T440 backed up to the DR tier directly: what is
     older must not be published over it. Raises Refused when the primary tier has no backup at all.
@@ -96,5 +100,5 @@ def choose_backup(
     if source is None:
         raise Refused(f"the primary tier has no verified backup of {container} yet")
     if receiver and receiver["origin"] == watchdog and receiver["time"] > source["time"]:
-        return ""
-    return str(source["id"])
+        return None
+    return source

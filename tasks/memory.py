@@ -55,21 +55,23 @@ def pull_memory(
     site: Site,
     source: str,
     receiver: str,
-    agents: tuple[str, ...],
+    found: dict[str, Any],
     seconds: float,
-    settings: bool = False,
 ) -> dict[str, Any]:
-    """Copy the agents' memory into the receiver's .incoming; nothing live is touched.
+    """Copy what `find_memory` found into the receiver's .incoming; nothing live is touched.
 
-    `settings`: the source's openclaw.json, too. It is kept with the snapshot and never applied.
+    The source's openclaw.json, too: it is kept with the snapshot and never applied. Raises Refused
+    when there is no room.
     """
     check()
+    agents = [name for name, agent in found["agents"].items() if agent["files"]]
     order = {
         "store": STORE,
         "peer": source,
         "parts": {agent: f"memory/{agent}" for agent in agents},
         "memory": True,
-        "settings": settings,
+        "settings": found["settings"],
+        "size": {"bytes": found["bytes"], "files": found["files"]},
         "deadline_seconds": seconds,
     }
     pulled = node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)

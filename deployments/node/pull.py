@@ -18,6 +18,7 @@ from .memory import SETTINGS, patterns_of
 from .patterns import make_filters
 from .pins import DAY_SECONDS, pin
 from .shelf import Shelf, discard, ensure_farm, lock, open_shelf, put_in_place
+from .space import Size, require_room
 from .transfer import BACKUP, MEMORY, Link, Pass, connection, make_rsync, peer_of, run_rsync
 
 MAX_PASSES = 5
@@ -30,14 +31,16 @@ _EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,300}")
 
 def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store", "peer", "parts": {folder in the tree: export path}, "memory"?: bool,
-    "check"?: export path of a manifest, "settings"?: bool, "deadline_seconds"?: 1..21600 (240)}
+    "check"?: export path of a manifest, "settings"?: bool, "size"?: {"bytes", "files"} of the
+    source, "deadline_seconds"?: 1..21600 (240)}
     -> {"files", "bytes", "changed", "passes", "settled", "skipped": [name], "seconds"}.
 
     Fills .incoming; repeated until a pass changes nothing (at most 5: `settled` is false then).
     With `check`, `store publish` compares what came with the peer's manifest; with `settings` the
     peer's openclaw.json comes along, beside the tree. `skipped` are links and special files of a
-    memory. Raises Refused when there is no file at all (a source that is
-    unmounted or emptied), Failed with rsync's words; .incoming is kept then and resumed later.
+    memory. Raises Refused when there is no file at all (a source that is unmounted or emptied), and
+    with `size` when there is no room for what would come; Failed with rsync's words, .incoming is
+    kept then and resumed later.
     """
     store, parts = p.store(params), _parts(params)
     memory = p.flag(params, "memory") or store == "memory"
@@ -45,6 +48,7 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     check, settings = p.text(params, "check"), p.flag(params, "settings")
     if check and not _EXPORT.fullmatch(check):
         raise BadInput('"check" must be the export path of a manifest')
+    size = _size(params)
     peer = peer_of(config, p.name(params, "peer"))
     shelf, started = open_shelf(config, store), time.monotonic()
     with lock(shelf) as descriptor, connection(config, peer) as link:
@@ -54,6 +58,8 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         _remove_other_parts(shelf, parts)
         options = (*MEMORY, *make_filters(patterns_of(config))) if memory else BACKUP
         run = _Run(link, options, started + seconds, descriptor)
+        if size:
+            require_room(config, shelf.folder, size, lambda: run.measure(shelf, parts))
         result = run.until_settled(shelf, parts)
         if result["files"] == 0:
             discard(shelf, shelf.incoming)
@@ -68,6 +74,16 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
             (shelf.incoming / SETTINGS).chmod(0o600)
         write_json(shelf.incoming / PULLED, {"peer": params["peer"], "skipped": result["skipped"]})
     return {**result, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _size(params: dict[str, Any]) -> Size | None:
+    """The source's size, if it was told."""
+    told = params.get("size")
+    if told is None:
+        return None
+    if not isinstance(told, dict):
+        raise BadInput('"size" must be {"bytes", "files"}')
+    return Size(p.integer(told, "bytes"), p.integer(told, "files"))
 
 
 def _parts(params: dict[str, Any]) -> dict[str, str]:
@@ -113,6 +129,16 @@ class _Run:
         """One pass over one export."""
         target.mkdir(parents=True, exist_ok=True)
         return self._rsync(export.rstrip("/") + "/", target, self.options)
+
+    def measure(self, shelf: Shelf, parts: Mapping[str, str]) -> Size:
+        """What a pass over all parts would bring that is not there yet; nothing is written."""
+        passes = [
+            self._rsync(
+                parts[part].rstrip("/") + "/", shelf.tree / part, ("--dry-run", *self.options)
+            )
+            for part in parts
+        ]
+        return Size(sum(one.new_bytes for one in passes), sum(one.new_files for one in passes))
 
     def until_settled(self, shelf: Shelf, parts: Mapping[str, str]) -> dict[str, Any]:
         """Passes over all parts until one changes nothing: that one saw no write in its middle.

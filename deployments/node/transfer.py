@@ -49,13 +49,16 @@ class Link:
 
 @dataclass(frozen=True)
 class Pass:
-    """What one rsync run did: items changed, names skipped, totals of the source's file list."""
+    """What one rsync run did: items changed, names skipped, totals of the source's file list, and
+    what of it was transferred."""
 
     changed: int
     skipped: tuple[str, ...]
     files: int
     bytes: int
     vanished: bool
+    new_files: int = 0
+    new_bytes: int = 0
 
 
 def make_ssh(peer: Peer, socket: Path) -> tuple[str, ...]:
@@ -174,17 +177,25 @@ def explain(code: int, stderr: str) -> str:
 
 _TOTAL_FILES = re.compile(r"^Number of files: \d+ \(reg: (\d+)", re.M)
 _TOTAL_BYTES = re.compile(r"^Total file size: (\d+)", re.M)
+_NEW_FILES = re.compile(r"^Number of regular files transferred: (\d+)", re.M)
+_NEW_BYTES = re.compile(r"^Total transferred file size: (\d+)", re.M)
 _SKIPPED = re.compile(r'^skipping non-regular file "(.*)"$', re.M)
 _ITEM = re.compile(r"^(?:[<>ch.*][fdLDS][^ ]{9}|\*deleting.*)$", re.M)
 
 
 def parse_pass(output: str, vanished: bool = False) -> Pass:
     """rsync's standard output -> what it did; names are escaped by rsync, one line each."""
-    files, size = _TOTAL_FILES.search(output), _TOTAL_BYTES.search(output)
+
+    def number(pattern: re.Pattern[str]) -> int:
+        found = pattern.search(output)
+        return int(found.group(1)) if found else 0
+
     return Pass(
         changed=len(_ITEM.findall(output)),
         skipped=tuple(_SKIPPED.findall(output)),
-        files=int(files.group(1)) if files else 0,
-        bytes=int(size.group(1)) if size else 0,
+        files=number(_TOTAL_FILES),
+        bytes=number(_TOTAL_BYTES),
         vanished=vanished,
+        new_files=number(_NEW_FILES),
+        new_bytes=number(_NEW_BYTES),
     )

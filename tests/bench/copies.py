@@ -104,9 +104,9 @@ def compare(what: str, raw: Raw, ours: Callable[[], float], times: int) -> tuple
 
 def sync(site: Site) -> float:
     """The steps of one memory sync, as the flow takes them; returns the seconds of the pull."""
-    agents = tuple(find_memory.fn(site, A)["agents"])
+    found = find_memory.fn(site, A)
     base = find_base.fn(site, A, B, PULL_SECONDS)
-    pulled = pull_memory.fn(site, A, B, agents, PULL_SECONDS)
+    pulled = pull_memory.fn(site, A, B, found, PULL_SECONDS)
     validate_memory.fn(site, B)
     snapshot = publish_memory.fn(site, A, B, EPOCH)["id"]
     apply_memory.fn(site, A, B, snapshot, base)
@@ -115,8 +115,8 @@ def sync(site: Site) -> float:
 
 def back_up(site: Site) -> float:
     """The steps of one container's backup to the primary tier; returns the seconds of the pull."""
-    stage.fn(site, CONTAINER)
-    pulled = pull_backup.fn(site, CONTAINER, T440, A, f"stage/{CONTAINER}")
+    staged = stage.fn(site, CONTAINER)
+    pulled = pull_backup.fn(site, CONTAINER, T440, A, f"stage/{CONTAINER}", staged)
     publish_backup.fn(site, CONTAINER, T440, A, EPOCH, PRIMARY_TIER)
     return float(pulled["seconds"])
 

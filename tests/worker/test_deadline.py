@@ -25,9 +25,10 @@ from tasks.core.site import Site, parse_site
 from tasks.core.state import Record
 from tasks.deadline import Deadline
 from tasks.gateway import kill_gateway
-from tasks.memory import apply_memory, publish_memory, pull_memory
+from tasks.memory import apply_memory, publish_memory, pull_memory, restore_files
 from tasks.move import Drive
 from tasks.record import adopt_record, write_record
+from tasks.refusals import Rejected, accept_rejected
 
 OLD = Record(1, "pc-a")
 PLAN = Plan(OLD, "pc-a", "pc-b", "a test", True, True, lossless=True)
@@ -52,13 +53,16 @@ def drive(effect: Any) -> Callable[[Site], object]:
     return lambda site: Drive(site, PLAN, lambda: None).carry_out(effect)
 
 
+REJECTED = Rejected("pc-b", "memory", "id", "pc-a", 1, ())
 EFFECTS: dict[str, Callable[[Site], object]] = {
     "write the record": lambda site: write_record.fn(site, "pc-b", OLD),
     "adopt a record": lambda site: adopt_record.fn(site, Record(2, "pc-b")),
     "kill a gateway": lambda site: kill_gateway.fn(site, "pc-a"),
-    "pull memory": lambda site: pull_memory.fn(site, "pc-a", "pc-b", ("main",), 1),
+    "pull memory": lambda site: pull_memory.fn(site, "pc-a", "pc-b", {}, 1),
     "publish memory": lambda site: publish_memory.fn(site, "pc-a", "pc-b", 1),
     "apply memory": lambda site: apply_memory.fn(site, "pc-a", "pc-b", "id", {}),
+    "restore memory": lambda site: restore_files.fn(site, "pc-a", "id", "", "", False),
+    "accept what was refused": lambda site: accept_rejected.fn(site, REJECTED, "why"),
     "drain": drive(RenewDrain("pc-a", 1, 0)),
     "end a drain": drive(EndDrain()),
     "kill in a move": drive(KillGateway("pc-a")),
