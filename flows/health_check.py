@@ -12,6 +12,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows.failure_handling import Action, failure_handling
+from tasks.ages import report_ages
 from tasks.core.decide import decide
 from tasks.core.errors import DualJoeError, MoveHeld, StaleRecord
 from tasks.core.history import after_action, after_boot, is_alert_due, is_worse, remember
@@ -81,6 +82,7 @@ def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
     state = record_outcome(situation, decision, outcome)
     if not outcome.moved:  # what was seen before a move is no longer so
         keep_current(site, describe(situation, outcome.text), outcome.text)
+    report_ages(situation)
     return state
 
 

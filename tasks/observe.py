@@ -141,7 +141,14 @@ def parse_word(name: str, word: dict[str, Any], healthz: Health) -> Observation:
         record=parse_record(word.get("record")),
         memory_age_seconds=float(age) if isinstance(age, int | float) else None,
         detail=str(word.get("detail") or word.get("record_error") or ""),
+        backup_ages=parse_ages(word.get("backups")),
     )
+
+
+def parse_ages(raw: Any) -> dict[str, float]:
+    """{container: seconds}, without whatever is none."""
+    found = raw if isinstance(raw, dict) else {}
+    return {str(name): float(age) for name, age in found.items() if isinstance(age, int | float)}
 
 
 def parse_guard(raw: Any) -> str:

@@ -23,8 +23,9 @@ def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
 
     {name, boot_id, record: {epoch, holder}|null, record_since, record_error, gateway: {pids,
     port_open, serving}, why_not: reason against a start ("" = permitted), memory: {snapshot,
-    age_seconds}|null, disk: {free_bytes, free_inodes}, guard: its status file with `age`|null,
-    lent: {to, epoch, left}|null, heard: {node: {asked_s, serving_s, epoch, peer_heard_s}}}.
+    age_seconds}|null, backups: {container: age of the newest verified one}, disk: {free_bytes,
+    free_inodes}, guard: its status file with `age`|null, lent: {to, epoch, left}|null, heard:
+    {node: {asked_s, serving_s, epoch, peer_heard_s}}}.
 
     `heard` is what this machine's voter heard: how long ago the node last asked, and last said that
     it serves (null = never in this boot); `peer_heard_s` is what that node then said about the
@@ -55,6 +56,7 @@ def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         "gateway": {"pids": pids, "port_open": is_port_open, "serving": is_serving(config)},
         "why_not": reason,
         "memory": newest_memory(config),
+        "backups": newest_backups(config),
         "disk": _disk(config),
         "guard": read_status(config),
         "lent": lent(state, boottime()),
@@ -71,3 +73,13 @@ def newest_memory(config: NodeConfig) -> Any:
     from .store import newest_verified
 
     return newest_verified(config, "memory")
+
+
+def newest_backups(config: NodeConfig) -> dict[str, float]:
+    """Container -> seconds since its newest backup here was verified; one small file each."""
+    from .store import newest_verified
+
+    folder = config.stores / "backup"
+    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    found = {name: newest_verified(config, f"backup/{name}") for name in names}
+    return {name: float(one["age_seconds"]) for name, one in found.items() if one}

@@ -64,6 +64,8 @@ CAUSES = (
     Cause(rf"^{NODE} (is unreachable|not heard|silent)", SSHD),
     Cause(r"two failovers within", POWER, 900),
     Cause(r"^Memory of pc-[ab] was merged", POWER, 300),
+    # an interval is 6 min at the soak's speed, and the second limit is three of them
+    Cause(r"^Backups on pc-[ab]", frozenset(Kind), 1200),
     Cause(r"^No health check has completed", frozenset({Kind.WATCH, Kind.SERVER})),
 )
 

@@ -1,0 +1,24 @@
+"""A person is told once when a backup gets too old, and when it is new again."""
+
+from __future__ import annotations
+
+from tasks.core.ages import old_backups
+from tasks.core.situation import Level, Situation
+from tasks.core.state import Ssh
+from tasks.notify import alert
+from tasks.told import exchange
+
+
+def report_ages(s: Situation) -> None:
+    """Of every node that answers; of one that does not, what was told stays so."""
+    for name, seen in s.observations.items():
+        if seen.ssh is not Ssh.OK:
+            continue
+        tier = "primary tier" if name == s.site.preferred else "DR tier"
+        lines = old_backups(s, seen)
+        before = exchange(s.site, f"backups on {name}", lines)
+        new = [line for line in lines if line not in before]
+        if new:
+            alert(s.site, Level.WARN, f"Backups on {name}, the {tier}: {'; '.join(new)}")
+        elif before and not lines:
+            alert(s.site, Level.OK, f"Backups on {name}, the {tier}, are new enough again")
