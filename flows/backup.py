@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
@@ -24,6 +25,7 @@ from tasks.backup import (
 from tasks.core.errors import DualJoeError, Refused, RemoteError
 from tasks.core.site import Site
 from tasks.core.situation import Level
+from tasks.core.tiers import describe_tiers
 from tasks.notify import alert
 from tasks.record import read_record
 from tasks.refusals import note_refusal, note_taken
@@ -117,9 +119,22 @@ def each_container(
     done = len(site.containers) - len(failed)
     text = f"{route}: {done} of {len(site.containers)} containers"
     rename_run(f"{text} ({remark})" if remark else text)
+    show_tiers(site)
     if failed:
         return Failed(message="; ".join(f"{name}: {why}" for name, why in failed.items()))
     return Completed(message=text)
+
+
+def show_tiers(site: Site) -> None:
+    """The table of all backups, as the artifact `<site>-backups`."""
+    stores = {}
+    for name in site.nodes:
+        try:
+            stores[name] = node(site, name).call("store list", seconds=site.times.probe_seconds)
+        except RemoteError as error:
+            get_run_logger().warning("%s", error)
+    markdown = describe_tiers(site, {name: told["stores"] for name, told in stores.items()})
+    create_markdown_artifact(key=f"{site.site}-backups", markdown=markdown)
 
 
 def first_reachable(site: Site, names: tuple[str, ...]) -> tuple[str, str]:

@@ -8,7 +8,9 @@ from typing import Any, cast
 
 from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.flow_engine import run_flow_sync
 from prefect.states import Scheduled
 from prefect.types._datetime import now
@@ -80,3 +82,13 @@ def alerts(place: Ground) -> list[tuple[str, str]]:
     """(level, text) of every alert so far."""
     entries = read_journal(place.site)
     return [(e["level"], e["text"]) for e in entries if e["kind"] == "alert"]
+
+
+def versions(key: str) -> list[str]:
+    """Every version of an artifact, the newest first."""
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
+            sort=ArtifactSort.CREATED_DESC,
+        )
+    return [str(one.data) for one in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployments.demo.processes import wait_until
 from flows.backup import backup_dr_tier, backup_primary_tier
 from flows.health_check import health_check
-from tests.flows.runs import alerts, run_state
+from tests.flows.runs import alerts, run_state, versions
 from tests.site_machines import SECONDS, Ground, ground
 
 INTERVAL = 4.0
@@ -16,7 +16,9 @@ def told(place: Ground) -> list[tuple[str, str]]:
 
 
 def oldest(place: Ground) -> float:
-    return min(place.call(name, "observe")["backups"]["oc-core"] for name in ("pc-a", "pc-b"))
+    return min(
+        float(place.call(name, "observe")["backups"]["oc-core"]) for name in ("pc-a", "pc-b")
+    )
 
 
 def test_a_backup_that_gets_too_old_is_told_once_and_so_is_the_next_good_one(
@@ -26,6 +28,7 @@ def test_a_backup_that_gets_too_old_is_told_once_and_so_is_the_next_good_one(
         place.serve()
         for flow in (backup_primary_tier, backup_dr_tier):
             assert run_state(flow, place.site_file).is_completed()
+        assert "| oc-core | pc-b (DR) | " in versions("joe-backups")[0]
         run_state(health_check, place.site_file)
         assert told(place) == []
         wait_until(lambda: oldest(place) > 3 * INTERVAL, 5 * SECONDS, "the backups are old")

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 from prefect import flow
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.client.schemas.sorting import ArtifactSort
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.backup import backup_primary_tier
@@ -18,18 +15,8 @@ from flows.health_check import health_check
 from flows.status import status
 from tasks.screen import keep_current, read_summary
 from tests.core.sites import site
-from tests.flows.runs import run_state
+from tests.flows.runs import run_state, versions
 from tests.site_machines import Ground
-
-
-def versions(key: str) -> list[str]:
-    """Every version of an artifact, the newest first."""
-    with get_client(sync_client=True) as client:
-        found = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
-            sort=ArtifactSort.CREATED_DESC,
-        )
-    return [str(one.data) for one in found]
 
 
 def test_the_status_says_who_serves_since_when_and_whether_a_failover_would_work(

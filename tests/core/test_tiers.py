@@ -1,0 +1,47 @@
+"""The table of all backups, as a person reads it in the UI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.core.tiers import describe_tiers, in_words
+from tests.core.sites import site
+
+
+def store(age: float | None, *sizes: int, rejected: int = 0) -> dict[str, Any]:
+    snapshots = [{"id": str(number), "bytes": size} for number, size in enumerate(sizes)]
+    return {
+        "current": snapshots[-1]["id"] if snapshots else None,
+        "age_seconds": age,
+        "snapshots": snapshots,
+        "rejected": [{}] * rejected,
+    }
+
+
+def test_each_container_on_each_tier_is_a_row() -> None:
+    stores = {
+        "pc-a": {"backup/oc-core": store(1200, 10, 5_400_000), "backup/oc-work": store(None)},
+        "pc-b": {"backup/oc-core": store(90_000, 2000, rejected=1)},
+    }
+    assert describe_tiers(site(), stores) == (
+        "| container | tier | newest verified | size | kept | refused |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| oc-core | pc-a (primary) | 20 min old | 5 MB | 2 |  |\n"
+        "| oc-core | pc-b (DR) | 25 h old | 2 kB | 1 | 1 |\n"
+        "| oc-work | pc-a (primary) | none |  | 0 |  |\n"
+        "| oc-work | pc-b (DR) | none |  | 0 |  |\n"
+    )
+
+
+def test_a_node_that_is_away_is_not_known() -> None:
+    assert "| oc-core | pc-b (DR) | not known |  |  |  |" in describe_tiers(site(), {"pc-a": {}})
+
+
+def test_sizes_are_told_in_words() -> None:
+    assert [in_words(size) for size in (0, 999, 1500, 63e6, 2.5e9)] == [
+        "0 B",
+        "999 B",
+        "2 kB",
+        "63 MB",
+        "2.5 GB",
+    ]
