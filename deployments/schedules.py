@@ -9,7 +9,12 @@ from typing import Any
 from tasks.core.times import Times
 
 # slug of a schedule in prefect.yaml -> the time in the site file
-INTERVALS = {"check": "check_seconds", "sync": "sync_seconds", "backup": "backup_seconds"}
+INTERVALS = {
+    "check": "check_seconds",
+    "sync": "sync_seconds",
+    "backup": "backup_seconds",
+    "drill": "drill_seconds",
+}
 
 
 def with_intervals(

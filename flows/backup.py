@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
@@ -25,13 +24,13 @@ from tasks.backup import (
 from tasks.core.errors import DualJoeError, Refused, RemoteError
 from tasks.core.site import Site
 from tasks.core.situation import Level
-from tasks.core.tiers import describe_tiers
 from tasks.notify import alert
 from tasks.record import read_record
 from tasks.refusals import note_refusal, note_taken
 from tasks.remote.nodes import node
 from tasks.runs import is_newer_due, rename_run
 from tasks.sites import DEFAULT_SITE, load_site
+from tasks.tiers import show_tiers
 from tasks.told import exchange
 
 
@@ -123,18 +122,6 @@ def each_container(
     if failed:
         return Failed(message="; ".join(f"{name}: {why}" for name, why in failed.items()))
     return Completed(message=text)
-
-
-def show_tiers(site: Site) -> None:
-    """The table of all backups, as the artifact `<site>-backups`."""
-    stores = {}
-    for name in site.nodes:
-        try:
-            stores[name] = node(site, name).call("store list", seconds=site.times.probe_seconds)
-        except RemoteError as error:
-            get_run_logger().warning("%s", error)
-    markdown = describe_tiers(site, {name: told["stores"] for name, told in stores.items()})
-    create_markdown_artifact(key=f"{site.site}-backups", markdown=markdown)
 
 
 def first_reachable(site: Site, names: tuple[str, ...]) -> tuple[str, str]:

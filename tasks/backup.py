@@ -16,6 +16,7 @@ from tasks.remote.nodes import node
 PRIMARY_TIER = "primary"
 DR_TIER = "dr"
 STEP_SECONDS = 120.0
+DRILL_SECONDS = 3 * 3600.0
 
 
 def store_of(container: str) -> str:
@@ -102,3 +103,18 @@ def choose_backup(
     if receiver and receiver["origin"] == watchdog and receiver["time"] > source["time"]:
         return None
     return source
+
+
+@task(name="drill", task_run_name="drill-{container}-on-{name}", cache_policy=NO_CACHE)
+def drill_container(site: Site, container: str, name: str) -> dict[str, Any]:
+    """Rehearse the restore of a container's newest backup on a node. Raises Refused or Failed."""
+    order = {"store": store_of(container)}
+    result = node(site, name).call("store drill", order, seconds=DRILL_SECONDS)
+    get_run_logger().info(
+        "%s: %s files, %s bytes, %s databases, %s wrong, %s s",
+        *(container, result["files"], result["bytes"], result["databases"]),
+        *(len(result["wrong"]), result["seconds"]),
+    )
+    for line in result["odd"]:
+        get_run_logger().info("odd, and as it was: %s", line)
+    return result

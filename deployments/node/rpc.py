@@ -45,6 +45,7 @@ VERBS = {
     "store publish": "publish",
     "store accept": "accept",
     "store apply": "apply",
+    "store drill": "drill",
     "store list": "store",
     "store stage": "stage",
 }

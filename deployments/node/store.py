@@ -24,6 +24,7 @@ from .shelf import (
 from .validate import check_tree
 
 MOST_PROBLEMS = 200
+DRILL = "drill.json"
 
 
 def store_validate(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +55,8 @@ def store_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store"?} -> {"stores": {store: {"current": id or null, "age_seconds": float or null,
     "snapshots": [{"id", "time", "origin", "epoch", "files", "bytes", "pinned"}],
     "rejected": [{"id", "time", "reasons", "origin", "epoch", "tier"}],
-    "applied": {peer: {"snapshot", "epoch", "own", "time"}}}}}.
+    "drill": {"time", "wrong", ...} or null, "applied": {peer: {"snapshot", "epoch", "own",
+    "time"}}}}}.
 
     `age_seconds` is the age of the newest verified content; null when there is none. Snapshots
     are listed oldest first; a ruined one is left out.
@@ -86,6 +88,7 @@ def _describe(config: NodeConfig, shelf: Shelf) -> dict[str, Any]:
         "age_seconds": verified["age_seconds"] if verified else None,
         "snapshots": snapshots,
         "rejected": list_refused(shelf),
+        "drill": read_json(shelf.folder / DRILL) or None,
         "applied": read_applied(shelf),
     }
 

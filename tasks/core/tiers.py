@@ -7,30 +7,36 @@ from typing import Any
 from tasks.core.site import Site
 from tasks.core.situation import age
 
-HEAD = ("container", "tier", "newest verified", "size", "kept", "refused")
+HEAD = ("container", "tier", "newest verified", "size", "kept", "refused", "last drill")
 
 
-def describe_tiers(site: Site, stores: dict[str, dict[str, Any]]) -> str:
-    """Markdown. `stores`: node -> store -> as `store list` says; a node that is away has none."""
+def describe_tiers(site: Site, stores: dict[str, dict[str, Any]], now: float) -> str:
+    """Markdown. `now`: seconds since 1970.
+
+    `stores`: node -> store -> as `store list` says; a node that is away has none.
+    """
     lines = [_line(HEAD), _line(["---"] * len(HEAD))]
     for container in site.containers:
         for name in (site.preferred, site.other(site.preferred)):
             tier = f"{name} ({'primary' if name == site.preferred else 'DR'})"
             found = stores.get(name)
             about = None if found is None else found.get(f"backup/{container}", {})
-            lines.append(_line((container, tier, *_cells(about))))
+            lines.append(_line((container, tier, *_cells(about, now))))
     return "\n".join(lines) + "\n"
 
 
-def _cells(about: dict[str, Any] | None) -> tuple[str, str, str, str]:
+def _cells(about: dict[str, Any] | None, now: float) -> tuple[str, str, str, str, str]:
     if about is None:
-        return "not known", "", "", ""
+        return "not known", "", "", "", ""
     snapshots, seconds = about.get("snapshots", []), about.get("age_seconds")
     current = [one for one in snapshots if one["id"] == about.get("current")]
     newest = "none" if seconds is None else f"{age(seconds)} old"
     size = in_words(current[0]["bytes"]) if current else ""
     refused = about.get("rejected", [])
-    return newest, size, str(len(snapshots)), str(len(refused)) if refused else ""
+    drill = about.get("drill") or {}
+    verdict = f"{len(drill['wrong'])} wrong" if drill.get("wrong") else "good"
+    told = f"{verdict}, {age(max(0.0, now - drill['time']))} ago" if drill else ""
+    return newest, size, str(len(snapshots)), str(len(refused)) if refused else "", told
 
 
 def in_words(size: float) -> str:

@@ -5,36 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.core.tiers import describe_tiers, in_words
-from tests.core.sites import site
+from tests.core.sites import NOW, site
 
 
-def store(age: float | None, *sizes: int, rejected: int = 0) -> dict[str, Any]:
+def store(
+    age: float | None, *sizes: int, rejected: int = 0, drill: dict[str, Any] | None = None
+) -> dict[str, Any]:
     snapshots = [{"id": str(number), "bytes": size} for number, size in enumerate(sizes)]
     return {
         "current": snapshots[-1]["id"] if snapshots else None,
         "age_seconds": age,
         "snapshots": snapshots,
         "rejected": [{}] * rejected,
+        "drill": drill,
     }
 
 
 def test_each_container_on_each_tier_is_a_row() -> None:
     stores = {
         "pc-a": {"backup/oc-core": store(1200, 10, 5_400_000), "backup/oc-work": store(None)},
-        "pc-b": {"backup/oc-core": store(90_000, 2000, rejected=1)},
+        "pc-b": {
+            "backup/oc-core": store(
+                90_000, 2000, rejected=1, drill={"time": NOW.wall - 7200, "wrong": []}
+            ),
+            "backup/oc-work": store(60, 2000, drill={"time": NOW.wall - 60, "wrong": ["a", "b"]}),
+        },
     }
-    assert describe_tiers(site(), stores) == (
-        "| container | tier | newest verified | size | kept | refused |\n"
-        "| --- | --- | --- | --- | --- | --- |\n"
-        "| oc-core | pc-a (primary) | 20 min old | 5 MB | 2 |  |\n"
-        "| oc-core | pc-b (DR) | 25 h old | 2 kB | 1 | 1 |\n"
-        "| oc-work | pc-a (primary) | none |  | 0 |  |\n"
-        "| oc-work | pc-b (DR) | none |  | 0 |  |\n"
+    assert describe_tiers(site(), stores, NOW.wall) == (
+        "| container | tier | newest verified | size | kept | refused | last drill |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |\n"
+        "| oc-core | pc-a (primary) | 20 min old | 5 MB | 2 |  |  |\n"
+        "| oc-core | pc-b (DR) | 25 h old | 2 kB | 1 | 1 | good, 2 h ago |\n"
+        "| oc-work | pc-a (primary) | none |  | 0 |  |  |\n"
+        "| oc-work | pc-b (DR) | 60 s old | 2 kB | 1 |  | 2 wrong, 60 s ago |\n"
     )
 
 
 def test_a_node_that_is_away_is_not_known() -> None:
-    assert "| oc-core | pc-b (DR) | not known |  |  |  |" in describe_tiers(site(), {"pc-a": {}})
+    told = describe_tiers(site(), {"pc-a": {}}, NOW.wall)
+    assert "| oc-core | pc-b (DR) | not known |  |  |  |  |" in told
 
 
 def test_sizes_are_told_in_words() -> None:

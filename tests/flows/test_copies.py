@@ -11,8 +11,9 @@ from pathlib import Path
 from deployments.demo.containers import count_pairs, writer_argv
 from deployments.demo.openclaw.install import AGENTS
 from flows.backup import backup_dr_tier, backup_primary_tier
+from flows.drill import drill
 from flows.memory_sync import memory_sync
-from tests.flows.runs import alerts, last_name, run_late, run_state
+from tests.flows.runs import alerts, last_name, run_late, run_state, versions
 from tests.site_machines import Ground
 
 
@@ -166,6 +167,24 @@ def test_one_container_that_fails_does_not_keep_the_others_from_it(place: Ground
     assert "oc-work" in str(state.message)
     assert last_name(backup_primary_tier) == "T440 to pc-a: 3 of 4 containers"
     assert snapshots(place, "pc-a", "backup/oc-learning")
+
+
+def test_a_rehearsed_restore_on_the_dr_tier_finds_rot_and_tells_it_once(place: Ground) -> None:
+    for flow in (backup_primary_tier, backup_dr_tier):
+        assert run_state(flow, place.site_file).is_completed()
+    assert run_state(drill, place.site_file).is_completed()
+    assert last_name(drill) == "pc-b: 4 of 4 restored"
+    assert "| good, " in versions("joe-backups")[0]
+    tree = place.three.nodes["pc-b"].state / "stores/backup/oc-core/current/tree"
+    file = next(path for path in sorted(tree.rglob("*")) if path.is_file())
+    rotten = bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:]
+    file.chmod(0o600)
+    file.write_bytes(rotten)
+    for _ in range(2):
+        assert run_state(drill, place.site_file).is_failed()
+    told = [text for _, text in alerts(place) if "rehearsed" in text]
+    assert len(told) == 1
+    assert f"oc-core: {file.relative_to(tree)}: not as in the manifest" in told[0]
 
 
 def test_after_a_gap_one_catch_up_runs_and_the_older_ones_are_skipped(place: Ground) -> None:
