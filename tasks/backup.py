@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 
 from tasks.core.errors import Refused
 from tasks.core.site import Site
+from tasks.deadline import check
 from tasks.remote.local import call_local
 from tasks.remote.nodes import node
 
@@ -118,3 +119,13 @@ def drill_container(site: Site, container: str, name: str) -> dict[str, Any]:
     for line in result["odd"]:
         get_run_logger().info("odd, and as it was: %s", line)
     return result
+
+
+@task(name="restore-backup", task_run_name="restore-{container}-on-{name}", cache_policy=NO_CACHE)
+def restore_container(
+    site: Site, container: str, name: str, order: dict[str, Any]
+) -> dict[str, Any]:
+    """Bring a backup back on a node; `order` as `store restore` wants it. Raises Refused."""
+    check()
+    words = {"store": store_of(container), **order}
+    return node(site, name).call("store restore", words, seconds=DRILL_SECONDS)

@@ -37,7 +37,7 @@ VERBS = {
     "record trust": "record",
     "memory list": "memory",
     "memory base": "memory",
-    "memory restore": "restore",
+    "memory restore": "memory_restore",
     "settings describe": "settings",
     "store pull": "pull",
     "store fetch": "pull",
@@ -46,6 +46,7 @@ VERBS = {
     "store accept": "accept",
     "store apply": "apply",
     "store drill": "drill",
+    "store restore": "store_restore",
     "store list": "store",
     "store stage": "stage",
 }

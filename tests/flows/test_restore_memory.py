@@ -8,7 +8,7 @@ import pytest
 
 from deployments.demo.processes import wait_until
 from flows.memory_sync import memory_sync
-from flows.restore import restore_memory
+from flows.restore_memory import restore_memory
 from tasks.core.errors import MoveHeld, Refused
 from tasks.core.state import Health
 from tasks.journal import move_lock
