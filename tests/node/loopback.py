@@ -199,3 +199,11 @@ def wait_until_open(port: int, process: subprocess.Popen[bytes], tries: int = 50
         except subprocess.TimeoutExpired:
             continue
     raise AssertionError(f"nothing listens on {port}")
+
+
+def back_up(node: Node, peer: str, export: str, tier: str) -> dict[str, Any]:
+    """Pull an export of the container oc-core, with its manifest as the check, and publish it."""
+    store = "backup/oc-core"
+    parts, check = {"": f"{export}/tree"}, f"{export}/manifest.json"
+    node.call("store pull", store=store, peer=peer, parts=parts, check=check)
+    return node.call("store publish", store=store, origin="t440", epoch=1, tier=tier)

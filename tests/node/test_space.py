@@ -24,6 +24,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a
 def small(pair: Pair) -> Iterator[tuple[Node, Node, Any]]:
     """pc-a with a note, and pc-b, whose state is on a disk that can be given another size."""
     a, b = pair
+    a.write("MEMORY.md", "# Joe\n")
     state = b.config.state
     state.mkdir(parents=True, exist_ok=True)
 
@@ -49,7 +50,6 @@ def test_what_would_not_fit_is_refused_with_what_it_needs_and_who_uses_the_disk(
     small: tuple[Node, Node, Any],
 ) -> None:
     a, b, mount = small
-    a.write("MEMORY.md", "# Joe\n")
     sync(a, b)
     good = read_tree(b.current())
     a.write("memory/large.md", "x" * (60 * MB))
@@ -87,7 +87,6 @@ def test_a_disk_that_fills_up_within_the_pull_leaves_the_last_good(
     small: tuple[Node, Node, Any],
 ) -> None:
     a, b, mount = small
-    a.write("MEMORY.md", "# Joe\n")
     sync(a, b)
     good = read_tree(b.current())
     a.write("memory/large.md", "x" * (60 * MB))

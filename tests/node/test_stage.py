@@ -9,14 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deployments.node.errors import Refused
 from deployments.node.manifest import read_manifest, verify
 
-from .loopback import Node, Sshd, read_tree
+from .loopback import Node, Sshd, back_up, read_tree
 
 STORE = "backup/oc-core"
 COPIES = 8
@@ -158,18 +157,6 @@ def tiers(sshd: Sshd, tmp_path: Path, t440: Node) -> tuple[Node, Node, Node]:
     a.reach(sshd, t440)
     b.reach(sshd, a)
     return t440, a, b
-
-
-def back_up(node: Node, peer: str, export: str, tier: str) -> dict[str, Any]:
-    """Pull an export, with its manifest as the check, and publish."""
-    node.call(
-        "store pull",
-        store=STORE,
-        peer=peer,
-        parts={"": f"{export}/tree"},
-        check=f"{export}/manifest.json",
-    )
-    return node.call("store publish", store=STORE, origin="t440", epoch=1, tier=tier)
 
 
 def test_three_tiers_hold_the_same_and_it_is_restored_by_cp(

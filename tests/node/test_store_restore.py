@@ -11,7 +11,7 @@ import pytest
 
 from deployments.node.errors import BadInput, Refused
 
-from .loopback import Node, Sshd
+from .loopback import Node, Sshd, back_up
 
 STORE = "backup/oc-core"
 
@@ -30,10 +30,7 @@ def backed_up(sshd: Sshd, tmp_path: Path) -> Node:
     t440, a = Node(tmp_path, "t440", sources={"oc-core": str(source)}), Node(tmp_path, "pc-a")
     a.reach(sshd, t440)
     t440.call("store stage", source="oc-core")
-    export = "stage/oc-core"
-    parts, check = {"": f"{export}/tree"}, f"{export}/manifest.json"
-    a.call("store pull", store=STORE, peer="t440", parts=parts, check=check)
-    a.call("store publish", store=STORE, origin="t440", epoch=1, tier="primary")
+    back_up(a, "t440", "stage/oc-core", "primary")
     return a
 
 
