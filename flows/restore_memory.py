@@ -89,6 +89,7 @@ def restore_live(site: Site, record: Record, snapshot: str, only: str) -> dict[s
 def take_over(site: Site, record: Record, snapshot: str) -> None:
     """Sync what was restored; that much changed at once is right this time, and is accepted."""
     other, limit = site.other(record.holder), site.times.pull_limit_seconds
+    allow(2 * limit + REST_SECONDS)
     before = {one.snapshot for one in list_rejected(site)}
     try:
         sync(site, record.holder, other, record.epoch, limit)
