@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from flows.memory_sync import sync
-from tasks.core.errors import DualJoeError, Refused
+from tasks.core.errors import DualJoeError, Refused, StaleRecord
 from tasks.core.site import Site
 from tasks.core.situation import Level
 from tasks.core.state import Record
@@ -71,10 +71,13 @@ def restore_memory(
 def restore_live(site: Site, record: Record, snapshot: str, only: str) -> dict[str, Any]:
     """Drain, sync, restore, and let Joe go on; then the other node takes over what was restored.
 
-    Raises MoveHeld while a move is under way, Refused when the agent does not end its work.
+    Raises MoveHeld while a move is under way, StaleRecord after one, Refused when the agent does
+    not end its work.
     """
     times, other = site.times, site.other(record.holder)
     with move_lock(site):  # checks see a move, and wait
+        if read_record(site) != record:
+            raise StaleRecord(f"the record is no longer {tuple(record)}: look again")
         allow(times.drain_limit_seconds + times.final_sync_limit_seconds + REST_SECONDS)
         with drained(site, record, times.drain_limit_seconds):
             try:
