@@ -1,7 +1,7 @@
 """`joe.pyz export`: the only thing that a peer's pull key can do here: read one exported folder.
 
 The command that the peer's rsync sends names an export, never a folder of this machine:
-`[t<seconds>/]memory/<agent>/`, `[t<seconds>/]settings` (openclaw.json alone),
+`[t<seconds>/]memory/<agent>/`, `[t<seconds>/]settings/openclaw.json`,
 `[t<seconds>/]store/<store>/<snapshot>/...` or `[t<seconds>/]stage/<source>/...`. Everything else is
 one line on stderr and exit code 2.
 """
@@ -71,7 +71,7 @@ def find_export(config: NodeConfig, path: str) -> tuple[Path, str]:
         folder = workspaces(config).get(rest.rstrip("/"))
         if folder:
             return folder, "./"
-    elif path == "settings":
+    elif path == f"settings/{SETTINGS}":
         return config.openclaw_home, SETTINGS
     elif kind == "store":
         match = _STORE_PATH.fullmatch(rest)

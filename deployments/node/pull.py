@@ -70,7 +70,7 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         if check:
             run.file(check, shelf.incoming / PEER_MANIFEST)
         if settings:
-            run.file("settings", shelf.incoming / SETTINGS)
+            run.file(f"settings/{SETTINGS}", shelf.incoming / SETTINGS)
             (shelf.incoming / SETTINGS).chmod(0o600)
         write_json(shelf.incoming / PULLED, {"peer": params["peer"], "skipped": result["skipped"]})
     return {**result, "seconds": round(time.monotonic() - started, 3)}

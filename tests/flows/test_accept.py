@@ -78,7 +78,7 @@ def test_it_is_not_taken_over_something_newer(serving: Ground, shrunk: str) -> N
 
 def test_a_backup_that_was_refused_is_accepted_too(place: Ground) -> None:
     source = place.three.sources["oc-core"]
-    notes = source / "notes"
+    notes = source / "many-notes"
     notes.mkdir()
     for number in range(30):
         (notes / f"{number}.txt").write_text("a note\n")

@@ -26,9 +26,7 @@ def test_nodes_as_they_are_set_up_do_not_differ(serving: Ground) -> None:
 
 
 def test_another_token_is_told_once_and_never_shown(serving: Ground) -> None:
-    before = json.loads(settings_of(serving, "pc-b").read_text())["channels"]["telegram"][
-        "botToken"
-    ]
+    before = settings_of(serving, "pc-b").read_text()
     change_token(serving, "pc-b", "654321:another-bots-token")
     for _ in range(2):
         memory_sync(serving.site_file)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from deployments.demo.processes import wait_until
+from deployments.demo.openclaw.install import AGENTS
 from flows.memory_sync import memory_sync
 from flows.restore_memory import restore_memory
 from tasks.core.errors import MoveHeld, Refused
 from tasks.core.state import Health
 from tasks.journal import move_lock
 from tests.flows.runs import alerts, last_name
-from tests.site_machines import SECONDS, Ground
+from tests.site_machines import Ground
 
 NOTE = "memory/2026-11-01-note.md"
 
@@ -53,18 +54,26 @@ def test_one_file_comes_back_and_the_other_node_takes_it_over(
 
 
 def test_everything_comes_back_although_so_much_changes_at_once(serving: Ground) -> None:
-    workspace = serving.three.workspace("pc-a")
-    notes = sorted(workspace.rglob("memory/2026-10-*.md"))
+    homes = [serving.three.workspace("pc-a", agent) for agent in AGENTS]
+    notes = [note for home in homes for note in sorted(home.rglob("memory/2026-10-*.md"))]
     texts = {note: note.read_text() for note in notes}
     first = serving.call("pc-b", "store list", store="memory")["stores"]["memory"]["current"]
-    for part in (notes[:6], notes[6:12], notes[12:]):  # each change small enough to be taken
+    half = len(notes) // 2
+    for part in (notes[:half], notes[half:]):  # each change small enough to be taken
         for note in part:
             note.write_text("# Rewritten\n")
         memory_sync(serving.site_file)
     restore_memory(snapshot=first, dry_run=False, site_file=serving.site_file)
     assert {note: note.read_text() for note in notes} == texts
-    taken = serving.three.workspace("pc-b") / notes[0].relative_to(workspace)
-    wait_until(lambda: taken.read_text() == texts[notes[0]], SECONDS, "pc-b takes it over")
+    taken = serving.three.workspace("pc-b") / notes[0].relative_to(homes[0])
+    assert taken.read_text() == texts[notes[0]]
+    current = serving.three.nodes["pc-b"].state / "stores/memory/current/manifest.json"
+    manifests = [
+        json.loads(file.read_text())
+        for file in current.resolve().parents[1].glob("*/manifest.json")
+    ]
+    (accepted,) = [one["accepted"] for one in manifests if one["accepted"]]
+    assert accepted["reason"] == f"restored from {first} by hand"
 
 
 def test_a_folder_beside_is_filled_on_the_node_that_has_the_snapshot(
@@ -90,6 +99,6 @@ def test_while_a_move_is_under_way_nothing_is_restored(serving: Ground, changed:
 
 def test_an_agent_that_does_not_end_its_work_goes_on(serving: Ground, changed: Path) -> None:
     serving.fault("pc-a", "ignore-term")
-    with pytest.raises(Refused, match="did not end within 5 s: it goes on"):
+    with pytest.raises(Refused, match="did not end its work within 5 s: it goes on"):
         restore_memory(dry_run=False, site_file=serving.site_file)
     assert changed.read_text() == "# As it became\n"
