@@ -102,8 +102,11 @@ def identify(pid: int, root: Path) -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    """[root]: sample until SIGTERM or until the starter is gone."""
-    watch, starter = Watch(Path(argv[0])), os.getppid()
+    """[root, pid of the starter]: sample until SIGTERM or until the starter is gone.
+
+    Its pid is told: it may be gone before this program has begun.
+    """
+    watch, starter = Watch(Path(argv[0])), int(argv[1])
     ending: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: ending.append(number))
     with contextlib.suppress(OSError):  # root only: sample also while the machine is busy
@@ -130,7 +133,8 @@ class Witness:
     def __init__(self, root: Path, log: Path) -> None:
         self.log = log
         with log.open("wb") as output:
-            argv = module_argv("deployments.demo.witness", str(root.resolve()))
+            words = (str(root.resolve()), str(os.getpid()))
+            argv = module_argv("deployments.demo.witness", *words)
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=output, start_new_session=True
             )

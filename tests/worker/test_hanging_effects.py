@@ -26,7 +26,7 @@ from tests.worker.checks import Checks, silences
 from tests.worker.place import PROJECT, Server
 
 CHECK_SECONDS = 5.0
-AT_ONCE = 3
+AT_ONCE = 2
 TIMES: dict[str, Any] = {
     "check_seconds": CHECK_SECONDS,
     "stale_seconds": 20,
