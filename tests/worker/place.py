@@ -27,12 +27,15 @@ ONE_STARTS = threading.Lock()
 class Server(PrefectApi):
     """Prefect's server on a home of its own."""
 
+    next_port = 4700
+
     def __init__(self, home: Path, **settings: str) -> None:
         (home / "tmp").mkdir(parents=True)
         self.home = home
         self.log = (home / "server.log").open("wb")
         with ONE_STARTS:  # or two would find the same port free
-            self.port = first_free_port(4700)
+            self.port = Server.next_port = first_free_port(Server.next_port)
+            Server.next_port += 1  # never again: its server may only be away
             self.api = f"http://127.0.0.1:{self.port}/api"
             fast = {"PREFECT_WORKER_QUERY_SECONDS": "0.5", "PYTHONPATH": str(PROJECT)}
             place = make_environment(home, self.api)
