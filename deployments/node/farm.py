@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from .manifest import walk
@@ -56,18 +54,22 @@ def link_tree(source: Path, target: Path) -> None:
         shutil.copystat(folder, made)
 
 
-def leave_out(shelf: Shelf, tree: Path, faults: list[Fault]) -> int:
-    """Take the links to rotten files out of a tree that is no snapshot; how many there were."""
-    count = 0
+def leave_out(shelf: Shelf, tree: Path, faults: list[Fault]) -> None:
+    """Take the links to rotten files out of a tree that is no snapshot."""
+    for file in _find_links(shelf, tree, faults):
+        if not os.access(file.parent, os.W_OK):
+            os.chmod(file.parent, 0o700)  # the next pull sets it back
+        file.unlink(missing_ok=True)
+
+
+def _find_links(shelf: Shelf, tree: Path, faults: list[Fault]) -> list[Path]:
+    found = []
     for fault in faults:
-        file = tree / str(fault["path"])
+        path = str(fault["path"])
         snapshots = fault["snapshots"] if fault["kind"] == "file" else []
-        if any(_is_same(file, shelf.snaps / one / "tree" / fault["path"]) for one in snapshots):
-            if not os.access(file.parent, os.W_OK):
-                os.chmod(file.parent, 0o700)  # the next pull sets it back
-            file.unlink()
-            count += 1
-    return count
+        if any(_is_same(tree / path, shelf.snaps / one / "tree" / path) for one in snapshots):
+            found.append(tree / path)
+    return found
 
 
 def quarantine(shelf: Shelf, wait_seconds: float) -> None:
@@ -76,21 +78,14 @@ def quarantine(shelf: Shelf, wait_seconds: float) -> None:
     Between a pull and its publish it waits, at most that long; then what was pulled is to be pulled
     again. Raises Refused when another run holds the store for so long.
     """
-    faults = read_rotten(shelf)
-    if not faults or not shelf.tree.is_dir():
-        return
-    with _settled(shelf, wait_seconds):
-        if leave_out(shelf, shelf.tree, faults):
-            (shelf.incoming / PULLED).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _settled(shelf: Shelf, wait_seconds: float) -> Iterator[None]:
-    deadline = time.monotonic() + wait_seconds
-    while True:
+    faults, deadline = read_rotten(shelf), time.monotonic() + wait_seconds
+    while faults:
         with lock(shelf, max(0.0, deadline - time.monotonic())):
+            if not _find_links(shelf, shelf.tree, faults):
+                return
             if not _is_about_to_publish(shelf) or time.monotonic() >= deadline:
-                yield
+                leave_out(shelf, shelf.tree, faults)
+                (shelf.incoming / PULLED).unlink(missing_ok=True)
                 return
         time.sleep(0.2)
 

@@ -16,6 +16,7 @@ from .manifest import (
     Files,
     differing,
     hash_file,
+    identity,
     read_manifest,
     root_hash,
     size_of,
@@ -201,7 +202,7 @@ class _Draft:
     def _can_hold(self, path: str) -> bool:
         """Whether the last good version has not rotted meanwhile."""
         try:
-            return hash_file(self._base_tree() / path) == self.base["files"][path]["sha256"]
+            return hash_file(self._base_tree() / path) == identity(self.base["files"].get(path))
         except OSError:
             return False
 

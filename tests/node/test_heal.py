@@ -159,7 +159,7 @@ def test_a_heal_that_is_killed_leaves_old_or_new_files_and_the_next_one_ends_it(
     process.stdin.write(json.dumps({"store": STORE, "peer": "pc-b"}).encode())
     process.stdin.close()
     wait_until_begun(tiers.a, process)
-    time.sleep(random.Random(seed).uniform(0, 0.04))
+    time.sleep(random.Random(seed).uniform(0, 0.02))
     process.kill()
     process.wait()
     for path, (_, _, content) in without_links(state(tiers.a)).items():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import time
 from typing import Any
 
 import pytest
 
-from deployments.node.errors import BadInput
+from deployments.node.errors import BadInput, Refused
 from deployments.node.manifest import verify
 from deployments.node.scrub import Reading
 from deployments.node.shelf import open_shelf
 
+from .loopback import Node
 from .tiers_ground import FILES, STORE, Tiers, all_whole, names, rot, scrub, snapshots
 
 
@@ -97,3 +100,54 @@ def test_a_share_that_does_not_exist_is_refused(tiers: Tiers, more: dict[str, An
 def test_a_store_that_is_not_here_offers_nothing_and_is_not_made(tiers: Tiers) -> None:
     told = tiers.b.call("store offer", store="backup/other", sha256=["0" * 64])
     assert told["offered"] == [] and not (tiers.b.config.stores / "backup/other").exists()
+
+
+def test_a_publish_that_is_about_to_come_is_waited_for(tiers: Tiers) -> None:
+    parts, check = {"": "stage/oc-core/tree"}, "stage/oc-core/manifest.json"
+    (tiers.source / "changing.txt").write_text("pulled in the middle of it\n")
+    tiers.t440.call("store stage", source="oc-core")
+    tiers.a.call("store pull", store=STORE, peer="t440", parts=parts, check=check)
+    rot(snapshots(tiers.a)[-1] / "tree/a.txt")
+    argv, environment = tiers.a.command("store scrub")
+    process = subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment
+    )
+    assert process.stdin
+    process.stdin.write(json.dumps({"store": STORE, "of": 1}).encode())
+    process.stdin.close()
+    store = tiers.a.config.stores / STORE
+    while not (store / "rotten.json").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    order = {"store": STORE, "origin": "t440", "epoch": 1, "tier": "primary"}
+    assert not tiers.a.call("store publish", **order)["unchanged"]
+    assert process.wait(30) == 0
+    assert not (store / ".incoming/tree/a.txt").exists()
+    assert names(tiers.heal(tiers.a, tiers.b)["healed"]) == {"a.txt"} and all_whole(tiers.a)
+
+
+def test_a_last_good_version_that_rotted_is_not_held_on_to(synced: tuple[Node, Node]) -> None:
+    a, b = synced
+    a.write("memory/facts.json", '{"a": ')
+    b.pull(a)
+    with pytest.raises(Refused):
+        b.publish(a)
+    rot(b.current() / "main/memory/facts.json")
+    b.pull(a)
+    result = b.publish(a)
+    assert result["held"] == {} and list(result["bad"]) == ["main/memory/facts.json"]
+    assert verify(b.current().parent) == []
+
+
+def test_memory_is_scrubbed_too_and_comes_back_from_the_next_sync(
+    synced: tuple[Node, Node],
+) -> None:
+    a, b = synced
+    rot(b.current() / "main/USER.md")
+    (fault,) = b.call("store scrub", store="memory", of=1)["rotten"]
+    assert fault["path"] == "main/USER.md"
+    assert names(b.call("store heal", store="memory")["left"]) == {"main/USER.md"}
+    b.pull(a)
+    assert names(b.call("store heal", store="memory")["healed"]) == {"main/USER.md"}
+    assert verify(b.current().parent) == []
+    assert b.publish(a)["unchanged"]
