@@ -12,13 +12,16 @@ from typing import Any
 
 from . import params as p
 from .config import NodeConfig
+from .errors import Refused
 from .farm import quarantine
 from .holdings import Finding, as_faults, examine, find_places, hash_on_disk
+from .offer import MOST_BYTES
 from .papers import heal_paper
 from .replace import Workshop
 from .rotten import LISTED, Fault, key_of, read_rotten, write_rotten
 from .scrub import SCRUB_LOCK, tree_faults
 from .shelf import Shelf, lock, open_shelf
+from .space import Size, fits, free_on, in_words
 from .transfer import connection, make_rsync, peer_of, run_rsync
 
 # Nothing but plain files; where they go is decided by their name and their content.
@@ -34,7 +37,8 @@ def store_heal(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     the peer's offer; it is hashed before it takes a place. A file is replaced by a rename in each
     snapshot, as one inode again: a run that is killed leaves old or new files, and the next one
     goes on. What is good by itself, or pruned, is forgotten; what is good nowhere stays named.
-    Raises Refused while another run holds the store; Failed when the peer cannot be read.
+    Raises Refused while another run holds the store, or without room for what is offered; Failed
+    when the peer cannot be read.
     """
     shelf, started = open_shelf(config, p.store(params)), time.monotonic()
     deadline = started + p.seconds(params, "deadline_seconds", 240, 21600)
@@ -44,6 +48,7 @@ def store_heal(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         # Before the first is healed: afterwards nobody could tell which links in .incoming are bad.
         quarantine(shelf, max(1.0, deadline - time.monotonic()))
         if peer:
+            _require_room(shelf)
             with connection(config, peer) as link:
                 seconds = max(1, int(deadline - time.monotonic()))
                 argv = make_rsync(link, f"offer/{shelf.store}/", work.got, OFFERED, seconds)
@@ -51,6 +56,14 @@ def store_heal(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         result = _Healing(shelf, work, deadline).run()
         work.clear()
     return {**result, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _require_room(shelf: Shelf) -> None:
+    sizes = [int(fault["size"]) for fault in read_rotten(shelf)]
+    largest = max(sizes, default=0)
+    need = Size(min(sum(sizes), MOST_BYTES + largest) + largest, len(sizes))
+    if not fits(need, free_on(shelf.folder)):
+        raise Refused(f"there is no room to heal: {in_words(need.bytes)} are needed")
 
 
 class _Healing:
@@ -121,9 +134,13 @@ class _Healing:
             if digest not in places and any(ruined & set(one["snapshots"]) for one in old):
                 continue  # its manifest is not readable now: not known, so not forgotten
             finding = examine(self.shelf, digest, places.get(digest, []))
-            self._settle(old, as_faults(digest, finding), healed=False)
+            now = as_faults(digest, finding)
+            self._settle(old, now, healed=False)
             if not finding.bad:
                 continue
+            known = {(one["path"], snapshot) for one in old for snapshot in one["snapshots"]}
+            if {(one["path"], snapshot) for one in now for snapshot in one["snapshots"]} - known:
+                quarantine(self.shelf, max(1.0, self.deadline - time.monotonic()))
             source = self._find_good(digest, finding)
             if source is None:
                 self.wanted.append(digest)

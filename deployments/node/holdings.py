@@ -148,12 +148,12 @@ def hash_on_disk(file: Path) -> str:
 def as_faults(digest: str, finding: Finding) -> list[Fault]:
     """One fault a path, with the snapshots in which it is bad."""
     snapshots: dict[str, list[str]] = {}
-    why: dict[str, str] = {}
+    said: dict[str, tuple[str, int]] = {}
     for group in finding.bad:
         for place in group.places:
             snapshots.setdefault(place.path, []).append(place.snapshot)
-            why[place.path] = group.why
-    return [make_fault("file", path, digest, ids, why[path]) for path, ids in snapshots.items()]
+            said[place.path] = group.why, int(place.entry["size"])
+    return [make_fault("file", path, digest, ids, *said[path]) for path, ids in snapshots.items()]
 
 
 def _lstat(file: Path) -> os.stat_result | None:

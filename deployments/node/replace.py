@@ -7,6 +7,7 @@ folder was is written down first, and set back by the next run when this one is 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -19,6 +20,7 @@ from .errors import Failed
 from .holdings import Group
 from .manifest import CHUNK, read_manifest
 from .shelf import Shelf, lock, read_json
+from .space import Size, fits, free_on
 
 WORKSHOP = ".heal"
 LEAST_WAIT_SECONDS = 1.0
@@ -47,17 +49,22 @@ class Workshop:
         """Put the content of `source` in all places of a group, as one inode.
 
         Nothing is done unless it has that sha256; a place that is no longer what was read is left
-        alone. Raises Failed when it does not read back.
+        alone. Raises OSError when it cannot be done, or there is no room.
         """
+        if not fits(Size(int(group.places[-1].entry["size"]), 1), free_on(self.folder)):
+            raise OSError(errno.ENOSPC, "there is no room for a copy")
         made = self.folder / "new"
         made.unlink(missing_ok=True)
         if not self._make(made, group, digest, source):
             return
         with self._held():  # no prune, no fetch
             for place in group.places:
-                file = place.file(self.shelf)
-                if self._is_as_read(place.snapshot, file, group.status):
-                    self._link(made, place.snapshot, file)
+                folder = self.shelf.snaps / place.snapshot
+                if (folder / "manifest.json").is_file():
+                    self._link(made, folder / "tree", place.path, group.status)
+            for folder in self.shelf.rejected.iterdir():  # a person may accept it
+                for path in {place.path for place in group.places} if group.status else ():
+                    self._link(made, folder / "tree", path, group.status)
         made.unlink()
 
     def put_link(self, snapshot: str, path: str) -> None:
@@ -69,22 +76,13 @@ class Workshop:
                 beside = self.folder / "link"
                 beside.unlink(missing_ok=True)
                 os.symlink(target, beside)
-                self._rename(beside, snapshot, folder / "tree" / path)
+                self._rename(beside, folder / "tree", folder / "tree" / path)
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
         left = self.deadline - time.monotonic()
         with lock(self.shelf, max(LEAST_WAIT_SECONDS, left)):
             yield
-
-    def _is_as_read(self, snapshot: str, file: Path, was: os.stat_result | None) -> bool:
-        if not (self.shelf.snaps / snapshot / "manifest.json").is_file():
-            return False
-        try:
-            now = os.lstat(file)
-        except FileNotFoundError:
-            return was is None
-        return was is not None and os.path.samestat(now, was)
 
     def _make(self, made: Path, group: Group, digest: str, source: Path) -> bool:
         """A copy with the mode and time of the newest manifest and the owner of the old file."""
@@ -108,15 +106,19 @@ class Workshop:
             os.fsync(new.fileno())
         return True
 
-    def _link(self, made: Path, snapshot: str, file: Path) -> None:
-        beside = self.folder / "link"
-        beside.unlink(missing_ok=True)
-        os.link(made, beside)
-        self._rename(beside, snapshot, file)
+    def _link(self, made: Path, tree: Path, path: str, was: os.stat_result | None) -> None:
+        """Only where the file that was read still is, or is still missing."""
+        file, now = tree / path, None
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            now = os.lstat(file)
+        if os.path.samestat(now, was) if now and was else now is was:
+            beside = self.folder / "link"
+            beside.unlink(missing_ok=True)
+            os.link(made, beside)
+            self._rename(beside, tree, file)
 
-    def _rename(self, beside: Path, snapshot: str, file: Path) -> None:
+    def _rename(self, beside: Path, tree: Path, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        tree = self.shelf.snaps / snapshot / "tree"
         inside = Path(os.path.realpath(tree)) / file.parent.relative_to(tree)
         if os.path.realpath(file.parent) != str(inside):
             raise Failed(f"{file.parent} is not inside of its snapshot")

@@ -13,16 +13,20 @@ ROTTEN = "rotten.json"
 LISTED = 500
 
 # {"kind": "file" | "link" | "extra" | "manifest" | "about", "path": in the snapshots' tree, or the
-# name of the document, "sha256": as published, "" for none, "snapshots": [id], "why", "since"}
+# name of the document, "sha256" and "size": as published, "" and 0 for no file, "snapshots": [id],
+# "why", "since": Unix seconds}
 Fault = dict[str, Any]
 
 
-def make_fault(kind: str, path: str, digest: str, snapshots: Iterable[str], why: str) -> Fault:
+def make_fault(
+    kind: str, path: str, digest: str, snapshots: Iterable[str], why: str, size: int = 0
+) -> Fault:
     """One thing that is not as it was published, in all the snapshots that share it."""
     return {
         "kind": kind,
         "path": path,
         "sha256": digest,
+        "size": size,
         "snapshots": sorted(set(snapshots)),
         "why": why,
         "since": time.time(),

@@ -28,7 +28,8 @@ QUIET_SECONDS = 30.0
 def store_scrub(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store", "of": 1..1000, "part"?: 0..of-1, "deadline_seconds"?: 1..21600 (60)} ->
     {"part", "of", "done": bool, "progress": 0..1 of this share, "files", "bytes", "rotten":
-    [{"kind", "path", "sha256", "snapshots": [id], "why", "since"}], "count": int, "seconds"}.
+    [{"kind", "path", "sha256", "size", "snapshots": [id], "why", "since"}], "count": int,
+    "seconds"}.
 
     Reads the share `part` of all contents, each inode once, from the disk and not from the cache.
     Without `part` it goes on where the last run ended, also one that was killed; a share that is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from deployments.node.manifest import read_manifest
+from deployments.node.shelf import open_shelf
 
 from .loopback import Node
 from .tiers_ground import (
@@ -94,6 +96,29 @@ def test_an_offer_that_is_not_what_it_says_is_not_taken(tiers: Tiers) -> None:
     told = tiers.a.call("store heal", store=STORE, peer="pc-b")
     assert told["healed"] == [] and names(told["left"]) == {"a.txt"}
     assert state(tiers.a) == before
+
+
+def test_what_was_refused_and_may_be_accepted_is_healed_as_well(tiers: Tiers) -> None:
+    shelf = open_shelf(tiers.a.config, STORE)
+    refused = shelf.rejected / snapshots(tiers.a)[0].name
+    shutil.copytree(shelf.incoming, refused, copy_function=os.link, symlinks=True)
+    rot(snapshots(tiers.a)[0] / "tree/a.txt")
+    scrub(tiers.a)
+    tiers.heal(tiers.a, tiers.b)
+    assert (refused / "tree/a.txt").read_text() == "hello\n"
+    assert (refused / "tree/a.txt").samefile(snapshots(tiers.a)[0] / "tree/a.txt")
+
+
+def test_what_rots_between_scrub_and_heal_is_not_inherited_either(tiers: Tiers) -> None:
+    (tiers.source / "same.txt").write_text("hello\n")  # the content of a.txt, another inode
+    tiers.to_a()
+    rot(snapshots(tiers.a)[0] / "tree/a.txt")
+    scrub(tiers.a)
+    rot(snapshots(tiers.a)[-1] / "tree/same.txt")
+    tiers.heal(tiers.a, tiers.b)
+    (tiers.source / "changing.txt").write_text("afterwards\n")
+    tiers.to_a()
+    assert all_whole(tiers.a)
 
 
 def test_a_folder_that_nobody_may_write_stays_so(tiers: Tiers) -> None:
