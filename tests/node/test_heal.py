@@ -110,12 +110,14 @@ def test_what_was_refused_and_may_be_accepted_is_healed_as_well(tiers: Tiers) ->
 
 
 def test_what_rots_between_scrub_and_heal_is_not_inherited_either(tiers: Tiers) -> None:
-    (tiers.source / "same.txt").write_text("hello\n")  # the content of a.txt, another inode
+    for name in ("same.txt", "third.txt"):  # the content of a.txt in other inodes
+        (tiers.source / name).write_text("hello\n")
     tiers.to_a()
     rot(snapshots(tiers.a)[0] / "tree/a.txt")
     scrub(tiers.a)
     rot(snapshots(tiers.a)[-1] / "tree/same.txt")
-    tiers.heal(tiers.a, tiers.b)
+    healed = tiers.a.call("store heal", store=STORE)["healed"]
+    assert names(healed) == {"a.txt", "same.txt"}, "from the third"
     (tiers.source / "changing.txt").write_text("afterwards\n")
     tiers.to_a()
     assert all_whole(tiers.a)
