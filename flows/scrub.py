@@ -28,6 +28,7 @@ from tasks.scrub import (
     start_progress,
 )
 from tasks.sites import DEFAULT_SITE, load_site
+from tasks.tiers import show_tiers
 
 READING = 0.8  # of the interval; the rest is for healing
 
@@ -44,6 +45,11 @@ class Outcome:
     rotten: int = 0
     away: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    def note(self, error: str) -> None:
+        """What failed; the run goes on, and fails at its end."""
+        self.errors.append(error)
+        get_run_logger().error("%s", error)
 
 
 @flow(name="scrub")
@@ -63,7 +69,9 @@ def scrub(site_file: Path = DEFAULT_SITE) -> State[Any]:
         return Completed(name="Moving", message="a move is under way: the disks are left to it")
     try:
         with scrub_lock(site):
-            return conclude(scrub_all(site))
+            outcome = scrub_all(site)
+        show_tiers(site)
+        return conclude(outcome)
     except Refused as error:
         rename_run(f"Skipped: {error}")
         return Completed(name="Skipped", message=str(error))
@@ -85,8 +93,7 @@ def scrub_all(site: Site) -> Outcome:
         try:
             scrub_store(site, name, store, until, show, outcome)
         except DualJoeError as error:
-            outcome.errors.append(f"{store} on {name}: {error}")
-            get_run_logger().error("%s", outcome.errors[-1])
+            outcome.note(f"{store} on {name}: {error}")
     return outcome
 
 
@@ -118,7 +125,13 @@ def scrub_store(
         show(told["progress"])
         if told["done"] or time.monotonic() >= until:
             break
-    tried = heal(site, name, store) if told["count"] else NOTHING
+    tried = NOTHING
+    if told["count"]:
+        try:
+            tried = heal(site, name, store)
+        except DualJoeError as error:  # what is rotten is told all the same
+            tried = {"healed": [], "left": told["rotten"], "count": told["count"]}
+            outcome.note(f"{store} on {name} was not healed: {error}")
     outcome.healed += len(tried["healed"])
     outcome.rotten += tried["count"]
     report_rot(site, name, store, tried)

@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from tasks.core.errors import DualJoeError, Refused
-from tasks.core.rot import fault_line, rot_text
+from tasks.core.rot import fault_line, fault_name, rot_text
 from tasks.core.site import Site
 from tasks.core.situation import Level
 from tasks.locks import locked
@@ -114,8 +114,9 @@ def report_rot(site: Site, name: str, store: str, told: dict[str, Any]) -> None:
     """Tell a person, once, what rotted and whether it was healed, and when nothing is any more."""
     where = f"{store} on {name}"
     healed, left = ([fault_line(one) for one in told[key]] for key in ("healed", "left"))
-    before = exchange(site, f"rot in {where}", left)
-    new = [line for line in left if line not in before]
+    names = sorted({fault_name(one) for one in told["left"]})
+    before = exchange(site, f"rot in {where}", names)
+    new = [name for name in names if name not in before]
     if before and not left:
         text = rot_text(where, healed, [], 0) if healed else f"Files in {where}"
         alert(site, Level.OK, f"{text}. Nothing is rotten there any more")

@@ -92,7 +92,7 @@ class Reading:
         todo = [digest for digest in contents if digest > self.after]
         files = size = 0
         while todo and (not files or time.monotonic() < deadline):
-            finding = examine(self.shelf, todo[0], holdings.places[todo[0]])
+            finding = examine(self.shelf, todo[0], holdings.places[todo[0]], gently=True)
             files, size = files + finding.files, size + finding.bytes
             if finding.bad:
                 note(self.shelf, as_faults(todo[0], finding))
@@ -135,7 +135,7 @@ def tree_faults(shelf: Shelf, snapshot: str) -> list[Fault]:
         found = dict(walk(folder / "tree"))
     except (Failed, OSError):
         return []  # pruned meanwhile, or its manifest is what is named
-    if complaint(document, snapshot):
+    if complaint(document):
         return []
     files = document["files"]
     faults = []

@@ -8,11 +8,17 @@ from typing import Any
 NAMED = 5
 
 
-def fault_line(fault: dict[str, Any]) -> str:
-    """One fault as `store scrub` names it; the path is made safe to show."""
+def fault_name(fault: dict[str, Any]) -> str:
+    """What a fault is the fault of, the same as long as it lasts; safe to show."""
     path = "".join(char if char.isprintable() else "?" for char in str(fault["path"]))
+    return path if fault["kind"] == "file" else f"{path} of {' '.join(fault['snapshots'])}"
+
+
+def fault_line(fault: dict[str, Any]) -> str:
+    """One fault as `store scrub` tells it, in words."""
     count = len(fault["snapshots"])
-    return f"{path} in {count} snapshot{'s' if count != 1 else ''} {fault['why']}"
+    shared = f" in {count} snapshot{'s' if count != 1 else ''}" if fault["kind"] == "file" else ""
+    return f"{fault_name(fault)}{shared} {fault['why']}"
 
 
 def rot_text(where: str, healed: Sequence[str], left: Sequence[str], count: int) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tasks.core.rot import fault_line, rot_text
+from tasks.core.rot import fault_line, fault_name, rot_text
 
 
-def fault(path: str, snapshots: int) -> dict[str, Any]:
-    return {"path": path, "snapshots": ["id"] * snapshots, "why": "is missing"}
+def fault(path: str, snapshots: int, kind: str = "file") -> dict[str, Any]:
+    ids = [f"id{number}" for number in range(snapshots)]
+    return {"kind": kind, "path": path, "snapshots": ids, "why": "is missing"}
 
 
 @pytest.mark.parametrize(
@@ -18,12 +19,23 @@ def fault(path: str, snapshots: int) -> dict[str, Any]:
     [
         (fault("a.txt", 1), "a.txt in 1 snapshot is missing"),
         (fault("sub/b.txt", 3), "sub/b.txt in 3 snapshots is missing"),
+        (fault("about.json", 1, "about"), "about.json of id0 is missing"),
         (fault("new\nline\udcff\x1b[2J", 2), "new?line??[2J in 2 snapshots is missing"),
     ],
-    ids=["one snapshot", "several snapshots", "no control code, no newline, no half a character"],
+    ids=[
+        "one snapshot",
+        "several snapshots",
+        "a document",
+        "no control code, no newline, no half a character",
+    ],
 )
 def test_a_fault_is_a_line_that_can_be_shown(found: dict[str, Any], line: str) -> None:
     assert fault_line(found) == line
+
+
+def test_a_file_is_the_same_fault_when_snapshots_are_pruned() -> None:
+    assert fault_name(fault("a.txt", 3)) == fault_name(fault("a.txt", 2))
+    assert fault_name(fault("manifest.json", 1, "manifest")) == "manifest.json of id0"
 
 
 @pytest.mark.parametrize(
