@@ -26,7 +26,7 @@ STEP_SECONDS = 60.0
 HEAL_SECONDS = 600.0
 # Beyond a step's deadline: one file is read to its end, however large, and the store is listed.
 LAST_FILE_SECONDS = 3600.0
-MOST_ROUNDS = 100
+BATCH = 500
 
 
 @contextlib.contextmanager
@@ -79,19 +79,18 @@ def heal(site: Site, name: str, store: str) -> dict[str, Any]:
     First from the node itself, then from what the other node offers; without that one it is what
     could be done. Raises Refused or RemoteError when the node itself cannot be asked.
     """
-    healed = []
     told = _heal_by(site, name, {"store": store})
-    healed += told["healed"]
+    healed, wanted = list(told["healed"]), list(told["wanted"])
     other = site.other(name)
     try:
-        for _ in range(MOST_ROUNDS):  # an offer is bounded
-            wanted = told["wanted"]
-            if not wanted or not _offer(site, other, store, wanted):
-                break
-            told = _heal_by(site, name, {"store": store, "peer": other})
-            healed += told["healed"]
-            if not told["healed"]:
-                break
+        while wanted:
+            batch, later = wanted[:BATCH], wanted[BATCH:]
+            offered = set(_offer(site, other, store, batch))
+            if offered:
+                told = _heal_by(site, name, {"store": store, "peer": other})
+                healed += told["healed"]
+            # An offer has a size: of what was not in it some may be in the next one.
+            wanted = [one for one in batch if one not in offered and offered] + later
     except DualJoeError as error:
         get_run_logger().warning("%s is healed without %s: %s", store, other, error)
     with contextlib.suppress(DualJoeError):

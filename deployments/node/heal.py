@@ -27,6 +27,8 @@ from .transfer import connection, make_rsync, peer_of, run_rsync
 # Nothing but plain files; where they go is decided by their name and their content.
 OFFERED = ("-rtpgo", "--numeric-ids", "--ignore-times")
 
+MOST_WANTED = 20_000
+
 
 def store_heal(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store", "peer"?: machine whose `store offer` is to be taken, "deadline_seconds"?:
@@ -89,7 +91,7 @@ class _Healing:
             "healed": self.healed[:LISTED],
             "left": left[:LISTED],
             "count": len(left),
-            "wanted": self.wanted[:LISTED],
+            "wanted": self.wanted[:MOST_WANTED],
         }
 
     def _settle(self, old: Iterable[Fault], new: Iterable[Fault], *, healed: bool) -> None:
@@ -129,7 +131,10 @@ class _Healing:
         wanted = {str(one["sha256"]) for one in self._of("file")}
         ruined = {one["snapshots"][0] for one in self._of("manifest")}
         places = find_places(self.shelf, wanted.__contains__).places
-        for digest in sorted(wanted):
+        # What was just brought comes first, so that a deadline is no reason to bring it again.
+        for digest in sorted(wanted, key=lambda one: (not (self.work.got / one).exists(), one)):
+            if time.monotonic() >= self.deadline:
+                break
             old = [one for one in self._of("file") if one["sha256"] == digest]
             if digest not in places and any(ruined & set(one["snapshots"]) for one in old):
                 continue  # its manifest is not readable now: not known, so not forgotten
@@ -144,7 +149,7 @@ class _Healing:
             source = self._find_good(digest, finding)
             if source is None:
                 self.wanted.append(digest)
-            elif time.monotonic() < self.deadline:
+            else:
                 self._replace(digest, finding, source, places[digest])
 
     def _replace(self, digest: str, finding: Finding, source: Path, places: list[Any]) -> None:
