@@ -25,9 +25,10 @@ from .space import Size, fits, free_on, in_words
 from .transfer import connection, make_rsync, peer_of, run_rsync
 
 # Nothing but plain files; where they go is decided by their name and their content.
-OFFERED = ("-rtpgo", "--numeric-ids", "--ignore-times")
+OFFERED = ("-rtpgo", "--numeric-ids", "--ignore-times", "--exclude=*/")
 
 MOST_WANTED = 20_000
+SAVE_SECONDS = 1.0
 
 
 def store_heal(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
@@ -77,12 +78,16 @@ class _Healing:
         self.healed: list[Fault] = []
         self.wanted: list[str] = []
         self.errors: dict[tuple[str, ...], str] = {}
+        self.written = time.monotonic()
 
     def run(self) -> dict[str, Any]:
         """Documents first: only what a manifest says can be healed."""
-        self._documents()
-        self._links_and_extras()
-        self._files()
+        try:
+            self._documents()
+            self._links_and_extras()
+            self._files()
+        finally:
+            self._write()
         left = [
             {**fault, "why": "; ".join(filter(None, (fault["why"], self.errors.get(key))))}
             for key, fault in self.faults.items()
@@ -95,7 +100,10 @@ class _Healing:
         }
 
     def _settle(self, old: Iterable[Fault], new: Iterable[Fault], *, healed: bool) -> None:
-        """Of these faults only `new` is left; durable before the next is looked at."""
+        """Of these faults only `new` is left; on disk a second later at the latest.
+
+        What is still listed there after a kill, and good, is forgotten by the next run.
+        """
         gone = {key_of(one): one for one in old}
         for one in new:
             since = gone.pop(key_of(one), one)["since"]
@@ -104,7 +112,12 @@ class _Healing:
             self.faults.pop(key, None)
             if healed:
                 self.healed.append(fault)
+        if time.monotonic() - self.written >= SAVE_SECONDS:
+            self._write()
+
+    def _write(self) -> None:
         write_rotten(self.shelf, self.faults.values())
+        self.written = time.monotonic()
 
     def _of(self, *kinds: str) -> list[Fault]:
         return [one for one in self.faults.values() if one["kind"] in kinds]
@@ -145,6 +158,7 @@ class _Healing:
                 continue
             known = {(one["path"], snapshot) for one in old for snapshot in one["snapshots"]}
             if {(one["path"], snapshot) for one in now for snapshot in one["snapshots"]} - known:
+                self._write()
                 quarantine(self.shelf, max(1.0, self.deadline - time.monotonic()))
             source = self._find_good(digest, finding)
             if source is None:

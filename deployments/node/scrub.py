@@ -81,6 +81,7 @@ class Reading:
         if self.part >= of:
             raise BadInput(f'"part" must be below "of" = {of}, not {self.part}')
         self.saved = time.monotonic()
+        self.found: list[Fault] = []
 
     def run(self, deadline: float) -> dict[str, Any]:
         """Read on until the share is done or the deadline has passed."""
@@ -94,8 +95,7 @@ class Reading:
         while todo and (not files or time.monotonic() < deadline):
             finding = examine(self.shelf, todo[0], holdings.places[todo[0]], gently=True)
             files, size = files + finding.files, size + finding.bytes
-            if finding.bad:
-                note(self.shelf, as_faults(todo[0], finding))
+            self.found += as_faults(todo[0], finding)
             self._save(todo.pop(0))
         left = _size(holdings, todo)
         whole = max(1, _size(holdings, contents))
@@ -117,6 +117,9 @@ class Reading:
             self._write()
 
     def _write(self) -> None:
+        if self.found:
+            note(self.shelf, self.found)  # before it says that this was read
+            self.found = []
         state = {"of": self.of, "part": self.part, "after": self.after}
         write_json(self.shelf.folder / PROGRESS, state)
         self.saved = time.monotonic()
