@@ -90,8 +90,8 @@ def _why_back(s: Situation) -> str:
 
 
 def _would(s: Situation, what: str) -> str:
-    pause = s.pause
-    return f"Paused ({pause.reason}): would have {what}; {pause.short}" if pause else ""
+    why, until = (s.pause.reason, s.pause.short) if s.pause else ("", "")
+    return f"Paused ({why}): would have {what}; {until}, resume to go on"
 
 
 def _sick(s: Situation) -> str:

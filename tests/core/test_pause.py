@@ -1,4 +1,4 @@
-"""What a pause holds back, what it never does, and when it is over."""
+"""What a pause holds back, and what it never does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.core.decide import decide
-from tasks.core.pause import MOST_SECONDS, Pause, is_over, is_reminder_due
+from tasks.core.pause import Pause
 from tasks.core.situation import Kind, Level, Situation
 from tasks.core.state import History, Moment, Record
 from tests.core.decide_cases import LONG_AGO, TWICE, UNWELL_LONG
@@ -43,7 +43,7 @@ OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
             Kind.HOLD,
             CRITICAL,
             "Paused (new switch): would have failed over to pc-b: pc-a silent for 15 s, heard by"
-            f" nobody; paused {UNTIL}",
+            f" nobody; paused {UNTIL}, resume to go on",
             id="the holder is silent: no failover, and it is said what would have been done",
         ),
         pytest.param(
@@ -52,7 +52,7 @@ OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
             Kind.HOLD,
             CRITICAL,
             "Paused (new switch): would have failed over to pc-b: pc-a answers but its gateway"
-            f" hangs: port open, no answer; paused {UNTIL}",
+            f" hangs: port open, no answer; paused {UNTIL}, resume to go on",
             id="the holder is unwell: no failover either",
         ),
         pytest.param(
@@ -60,7 +60,7 @@ OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
             situation(B2, idle("pc-a"), serving("pc-b"), WELL_LONG),
             Kind.HOLD,
             OK,
-            f"Paused (new switch): would have failed back to pc-a: well for 3 h; paused {UNTIL}",
+            f"Paused (new switch): would have failed back to pc-a: well for 3 h; paused {UNTIL}, resume to go on",
             id="a failback is due: it is not made, and Joe serves on where he is",
         ),
         pytest.param(
@@ -176,7 +176,7 @@ OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
             Kind.HOLD,
             OK,
             "Paused (new disk): would have failed back to pc-a: well for 3 h;"
-            f" pc-b is in maintenance {UNTIL}",
+            f" pc-b is in maintenance {UNTIL}, resume to go on",
             id="the holder is in maintenance and serves: no failback away from it",
         ),
         pytest.param(
@@ -185,7 +185,7 @@ OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
             Kind.HOLD,
             CRITICAL,
             "Paused (new disk): would have failed over to pc-b: pc-a silent for 15 s, heard by"
-            f" nobody; pc-a is in maintenance {UNTIL}",
+            f" nobody; pc-a is in maintenance {UNTIL}, resume to go on",
             id="the holder is in maintenance and goes away: nothing moves away from it by itself",
         ),
         pytest.param(
@@ -228,61 +228,3 @@ def test_a_standby_in_maintenance_is_never_worse_than_a_note_while_joe_serves() 
         if s.other.node == "pc-b" and "pc-a serves" in decide(s).reason:
             decision = decide(replace(s, pause=B_AWAY))
             assert (decision.level, decision.reason) == (OK, f"pc-a serves; {B_SAID}")
-
-
-def later(boot: float, wall: float) -> Moment:
-    """So many hours after the pause began, by either clock."""
-    return Moment(BEGUN.boot + boot * HOUR, BEGUN.wall + wall * HOUR)
-
-
-@pytest.mark.parametrize(
-    ("moment", "boot_id", "over"),
-    [
-        pytest.param(later(3.9, 3.9), "boot-1", False, id="before its time"),
-        pytest.param(later(4, 4), "boot-1", True, id="at its time"),
-        pytest.param(later(1, 5), "boot-1", True, id="the wall clock was set on past its end"),
-        pytest.param(
-            later(1, -9000), "boot-1", False, id="the wall clock was set back: it goes on"
-        ),
-        pytest.param(later(4, -9000), "boot-1", True, id="... but no longer than it was to last"),
-        pytest.param(later(-1, 1), "boot-1", True, id="it begins later than now: not by our hand"),
-        pytest.param(Moment(30, BEGUN.wall + HOUR), "boot-2", False, id="it outlives a boot"),
-        pytest.param(Moment(30, BEGUN.wall + 4 * HOUR), "boot-2", True, id="and ends after a boot"),
-        pytest.param(
-            Moment(30, BEGUN.wall - 60), "boot-2", False, id="a clock that a boot left a bit behind"
-        ),
-        pytest.param(
-            Moment(30, 0.0), "boot-2", True, id="a clock that a boot left in 1970 holds nothing"
-        ),
-        pytest.param(
-            Moment(4 * HOUR, BEGUN.wall - 60),
-            "boot-2",
-            True,
-            id="T440 has been on for longer than it was to last",
-        ),
-    ],
-)
-def test_it_is_over(moment: Moment, boot_id: str, over: bool) -> None:
-    assert is_over(SITE, moment, boot_id) is over
-
-
-def test_the_longest_one_is_over_after_a_week_whatever_the_wall_clock_says() -> None:
-    longest = replace(SITE, seconds=MOST_SECONDS)
-    week = Moment(BEGUN.boot + MOST_SECONDS, BEGUN.wall)
-    assert is_over(longest, week, "boot-1")
-    assert not is_over(longest, week._replace(boot=week.boot - 1), "boot-1")
-
-
-@pytest.mark.parametrize(
-    ("hours", "due"),
-    [
-        pytest.param(0, False, id="just told"),
-        pytest.param(23.9, False, id="told within a day"),
-        pytest.param(24, True, id="told a day ago"),
-        pytest.param(-0.5, False, id="the clock was set back a little"),
-        pytest.param(-48, True, id="the clock was set back by days"),
-    ],
-)
-def test_a_person_is_reminded_daily(hours: float, due: bool) -> None:
-    told = replace(SITE, seconds=MOST_SECONDS, told_wall=NOW.wall - hours * HOUR)
-    assert is_reminder_due(told, NOW) is due

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from deployments.demo.processes import send, wait_until
+from flows.drill import drill
 from flows.failure_handling import Action, failure_handling
 from flows.health_check import health_check
 from flows.pause import pause, resume
@@ -91,6 +92,8 @@ def test_the_maintenance_of_the_standby_raises_no_alert_and_nobody_fails_over_to
         name, message = check(serving)
         assert name == "Completed"
         assert message.startswith("pc-a serves; pc-b is in maintenance until 20")
+    drilled = run_state(drill, serving.site_file)
+    assert (drilled.name, last_name(drill)[:33]) == ("Skipped", "Skipped: pc-b is in maintenance u")
     assert alerts(serving) == before
     serving.three.nodes["pc-b"].power_on()
     wait_until(lambda: serving.guard("pc-b") == "standby", 20, "pc-b stands by")
