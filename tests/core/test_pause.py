@@ -60,7 +60,8 @@ OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
             situation(B2, idle("pc-a"), serving("pc-b"), WELL_LONG),
             Kind.HOLD,
             OK,
-            f"Paused (new switch): would have failed back to pc-a: well for 3 h; paused {UNTIL}, resume to go on",
+            "Paused (new switch): would have failed back to pc-a: well for 3 h;"
+            f" paused {UNTIL}, resume to go on",
             id="a failback is due: it is not made, and Joe serves on where he is",
         ),
         pytest.param(

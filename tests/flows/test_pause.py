@@ -92,8 +92,8 @@ def test_the_maintenance_of_the_standby_raises_no_alert_and_nobody_fails_over_to
         name, message = check(serving)
         assert name == "Completed"
         assert message.startswith("pc-a serves; pc-b is in maintenance until 20")
-    drilled = run_state(drill, serving.site_file)
-    assert (drilled.name, last_name(drill)[:33]) == ("Skipped", "Skipped: pc-b is in maintenance u")
+    assert run_state(drill, serving.site_file).name == "Skipped"
+    assert last_name(drill).startswith("Skipped: pc-b is in maintenance until 20")
     assert alerts(serving) == before
     serving.three.nodes["pc-b"].power_on()
     wait_until(lambda: serving.guard("pc-b") == "standby", 20, "pc-b stands by")
