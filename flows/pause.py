@@ -82,9 +82,9 @@ def resume(site_file: Path = DEFAULT_SITE) -> str:
     if not was_there:
         told = "Nothing was paused"
     elif before is None:
-        told = "Resumed, checks move Joe again: there was a pause that could not be read"
+        told = "Resumed, checks move Joe again; there was a pause that could not be read"
     else:
-        told = f"Resumed, checks move Joe again: it was {before.said}"
+        told = f"Resumed, checks move Joe again; it was: {before.said}"
     rename_run(told)
     if was_there:
         alert(site, Level.OK, told)

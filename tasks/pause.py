@@ -107,11 +107,11 @@ def report_pause(site: Site) -> None:
             level, text = Level.WARN, "The pause on T440's disk could not be read: it is over"
         elif is_over(kept, at, boot_id()):
             remove_pause(site)
-            level, text = Level.OK, f"The pause is over, checks move Joe again: {kept.said}"
+            level, text = Level.OK, f"The pause is over, checks move Joe again; it was: {kept.said}"
         elif is_reminder_due(kept, at):
             save_pause(site, replace(kept, told_wall=at.wall))
             end = f"prefect deployment run resume/{site.site}"
-            level, text = Level.WARN, f"Still {kept.said}: {effect(kept)}; to end it: {end}"
+            level, text = Level.WARN, f"A reminder, {kept.said}: {effect(kept)}; to end it: {end}"
         else:
             return
     alert(site, level, text)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.decide import decide
 from tasks.core.errors import Paused
 from tasks.core.pause import MOST_SECONDS, Pause
 from tasks.core.site import Site
 from tasks.core.state import Moment
 from tasks.journal import boot_id, now
 from tasks.pause import (
+    is_held_anew,
     load_pause,
     pause_file,
     read_pause,
@@ -22,6 +24,7 @@ from tasks.pause import (
     save_pause,
     with_pause,
 )
+from tests.core.sites import A1, gone, idle, serving, situation
 from tests.core.sites import site as make_site
 
 
@@ -99,3 +102,14 @@ def test_a_check_may_not_move_joe_and_a_person_may_but_is_told(site: Site, node:
     with pytest.raises(Paused, match="new switch"):
         require_unpaused(site)
     assert with_pause(site, "Failback by hand") == f"Failback by hand; {pause.said}"
+
+
+def test_a_move_that_is_held_back_is_new_once_and_again_in_another_pause(site: Site) -> None:
+    pause = begun_now()
+    calm = replace(situation(A1, serving("pc-a"), idle("pc-b")), site=site, pause=pause)
+    held = replace(calm, observations={"pc-a": gone("pc-a", 15), "pc-b": idle("pc-b")})
+    other = replace(held, pause=begun_now(reason="new disk"))
+    free = replace(calm, pause=None)
+    turns = [calm, held, held, calm, held, other, other, free, held]
+    new = [is_held_anew(s, decide(s)) for s in turns]
+    assert new == [False, True, False, False, False, True, False, False, True]

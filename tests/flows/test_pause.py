@@ -150,18 +150,20 @@ def test_it_ends_by_itself_with_one_alert(serving: Ground) -> None:
     assert check(serving) == ("Completed", "pc-a serves")
     assert not pause_file(serving.site).exists()
     check(serving)
-    assert told(serving, "The pause is over, checks move Joe again: paused until 20") == ["ok"]
+    assert told(serving, "The pause is over, checks move Joe again; it was: paused until 20") == [
+        "ok"
+    ]
 
 
 def test_while_it_lasts_a_person_is_reminded_daily(serving: Ground) -> None:
     pause("new switch", hours=168, site_file=serving.site_file)
     check(serving)
-    assert told(serving, "Still paused until 20") == []
+    assert told(serving, "A reminder, paused until 20") == []
     yesterday = kept(serving).told_wall - 86_400
     save_pause(serving.site, replace(kept(serving), told_wall=yesterday))
     check(serving)
     check(serving)
-    assert told(serving, "Still paused until 20") == ["warn"]
+    assert told(serving, "A reminder, paused until 20") == ["warn"]
     assert kept(serving).told_wall > yesterday
 
 
@@ -175,7 +177,9 @@ def test_pausing_again_replaces_it_and_each_order_is_told_once(serving: Ground) 
     assert (kept(serving).reason, kept(serving).node, kept(serving).by) == ("new disk", "pc-b", "")
     assert len(told(serving, "(instead of: paused until 20")) == 1
     assert "paused or latched: pc-b is in maintenance until 20" in status(serving.site_file)
-    assert resume(serving.site_file).startswith("Resumed, checks move Joe again: it was pc-b is in")
+    assert resume(serving.site_file).startswith(
+        "Resumed, checks move Joe again; it was: pc-b is in"
+    )
     assert resume(serving.site_file) == "Nothing was paused"
     assert told(serving, "Resumed") == ["ok"]
     assert "paused or latched: nothing" in status(serving.site_file)
