@@ -21,3 +21,17 @@ def read_settings(file: Path = FILE) -> dict[str, str]:
             raise ValueError(f"{file}:{number}: not NAME=value: {line!r}")
         settings[name] = value
     return settings
+
+
+def make_place(home: Path, api: str) -> dict[str, str]:
+    """Settings that keep server, workers and runs inside `home`."""
+    return {
+        "PREFECT_HOME": str(home),
+        "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
+        "PREFECT_API_URL": api,
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db",
+        "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
+        "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
+        "TMPDIR": str(home / "tmp"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }

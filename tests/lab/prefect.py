@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from deployments.demo.prefect_api import PrefectApi
-from deployments.demo.prefect_server import make_place
 from deployments.pools import POOLS, worker_words
 from deployments.schedules import with_intervals
-from deployments.settings import read_settings
+from deployments.settings import make_place, read_settings
 from tasks.core.site import parse_site
 from tests.lab import cache
 from tests.lab.commands import Failed
