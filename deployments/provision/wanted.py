@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +12,6 @@ import yaml
 
 from deployments.build_node import build
 from deployments.demo.prefect_api import request_json
-from deployments.pools import POOLS, worker_words
 from deployments.provision.documents import API
 from deployments.provision.places import DROP_IN, FUSE, GUARD
 from deployments.provision.plan import Wanted
@@ -44,6 +44,10 @@ def _texts(names: tuple[str, ...], folder: Path = TEMPLATES) -> dict[str, str]:
 
 
 def _deployment(site: Site, site_file: Path) -> Deployment:
+    with tempfile.TemporaryDirectory(prefix="dj") as folder:
+        # Prefect makes its home when it is imported, and a look must change nothing.
+        os.environ.setdefault("PREFECT_HOME", folder)
+        from deployments.pools import POOLS, worker_words
     place = make_place(Path.home() / ".dualjoe" / "prefect", API)
     document = with_intervals(yaml.safe_load((PROJECT / "prefect.yaml").read_text()), site.times)
     # Without PYTHONPATH: the working folder is the project.

@@ -1,0 +1,281 @@
+"""The plan: what is missing and nothing else, in an order that keeps Joe alive."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from deployments.provision.places import DROP_IN, FUSE, GATEWAY, GUARD, UNITS
+from deployments.provision.plan import notes
+from deployments.provision.steps import File, Step
+from tests.provision.model import NO_UNIT, RUNNING, SITE, Model, make_wanted
+
+
+def at(made: list[str], words: str) -> int:
+    """Where the one step with these words is."""
+    (found,) = [number for number, sentence in enumerate(made) if words in sentence]
+    return found
+
+
+@pytest.fixture(scope="module")
+def done() -> list[str]:
+    """The steps from nothing, while Joe runs on pc-a."""
+    return Model(pc_a=RUNNING).settle()
+
+
+def test_from_nothing_to_all_and_a_second_run_has_nothing_to_do() -> None:
+    model = Model()
+    assert model.settle()
+    assert model.steps() == [] and model.settle() == []
+
+
+def test_it_goes_on_where_it_was_interrupted() -> None:
+    """After every single step a new run makes exactly the steps that the first one had left."""
+    whole = Model(pc_a=RUNNING).settle()
+    model = Model(pc_a=RUNNING)
+    for sentence in whole:
+        step = model.steps()[0]
+        assert str(step) == sentence
+        model.make(step)
+    assert model.steps() == []
+
+
+def test_host_keys_are_pinned_first_and_each_after_a_question() -> None:
+    model = Model()
+    steps = model.steps()
+    assert ["pin the host key" in step.sentence for step in steps[:4]] == [True, True, True, False]
+    assert all("ssh-keygen -lf" in step.question for step in steps[:3])
+    assert "SHA256:" in steps[1].sentence and "192.0.2.21, port 22" in steps[1].sentence
+
+
+def test_nothing_is_ordered_on_a_node_whose_host_key_is_not_pinned() -> None:
+    orders = [step for step in Model().steps() if step.machine != "t440" and step.order]
+    assert orders == []
+
+
+def test_the_running_joe_is_stopped_last_and_started_by_his_guard(done: list[str]) -> None:
+    stop = at(done, "pc-a: stop its gateway")
+    assert at(done, f"pc-b: start {GUARD}") < stop, "the other node votes by then"
+    assert at(done, "t440: open export and answer") < stop, "so does T440"
+    assert at(done, "t440: write the first record: pc-a") < stop
+    assert stop < at(done, f"pc-a: write {UNITS}/{DROP_IN}") < at(done, f"pc-a: start {GUARD}")
+
+
+def test_a_takeover_costs_one_restart_that_a_person_agreed_to() -> None:
+    model = Model(pc_a=RUNNING)
+    model.settle()
+    assert model.killed == [], "no guard found a gateway"
+    (asked,) = [question for question in model.questions if "Joe runs on" in question]
+    assert asked.startswith("pc-a: Joe runs on pc-a and is restarted once")
+    assert model.facts["pc-a"].unit(GATEWAY).runs
+
+
+def test_before_the_stop_the_node_must_reach_both_voters() -> None:
+    model = Model(pc_a=RUNNING)
+    while "stop its gateway" not in (step := model.steps()[0]).sentence:
+        model.make(step)
+    assert step.order is not None
+    script = step.order["argv"][2]
+    t440, pc_b, ending = script.split(" && ")
+    assert t440.endswith("-p 22 -l w 192.0.2.10 </dev/null") and "keys/ask" in t440
+    assert pc_b.endswith("-p 2222 -l openclaw02 192.0.2.22 </dev/null")
+    assert ending == f"systemctl --user --no-ask-password stop {GATEWAY}"
+
+
+@pytest.mark.parametrize(
+    ("gateways", "said"),
+    [
+        pytest.param(
+            {}, "pc-a may serve, for it is the preferred node", id="nobody runs: preferred"
+        ),
+        pytest.param(
+            {"pc_b": RUNNING}, "pc-b may serve, for Joe runs there", id="Joe runs on pc-b"
+        ),
+    ],
+)
+def test_the_first_record_names_the_node_with_the_memory(
+    gateways: dict[str, object], said: str
+) -> None:
+    made = Model(**gateways).settle()  # type: ignore[arg-type]
+    assert at(made, said)
+
+
+def test_with_two_gateways_there_is_no_first_record() -> None:
+    model = Model(pc_a=RUNNING, pc_b=RUNNING)
+    (step,) = [step for step in model.steps_when_pinned() if "first record" in step.sentence]
+    assert step.order is None and "openclaw gateway stop --force" in step.remedy
+
+
+@pytest.mark.parametrize("machine", ["t440", "pc-a", "pc-b"])
+def test_a_record_anywhere_is_never_written_over(machine: str) -> None:
+    model = Model()
+    model.change(machine, record=json.dumps({"epoch": 7, "holder": "pc-b"}))
+    assert not [step for step in model.steps_when_pinned() if "first record" in step.sentence]
+
+
+def test_a_second_run_restarts_no_guard_that_is_up_to_date() -> None:
+    model = Model(pc_a=RUNNING)
+    model.settle()
+    model.now += 1000
+    assert model.settle() == [] and model.questions[3:] and len(model.killed) == 0
+
+
+def test_a_new_joe_pyz_restarts_the_guards_the_serving_one_last_and_asked() -> None:
+    model = Model()
+    model.settle()
+    model.wanted, model.questions = make_wanted("a newer program"), []
+    made = model.settle()
+    assert [sentence for sentence in made if "restart" not in sentence] == [
+        "t440: put /home/w/.dualjoe/joe.pyz in place",
+        "pc-a: put ~/.dualjoe/joe.pyz in place",
+        "pc-b: put ~/.dualjoe/joe.pyz in place",
+    ]
+    restarts = [sentence.split(": it")[0] for sentence in made if "restart" in sentence]
+    assert restarts == [
+        f"{name}: restart {unit}" for name in ("pc-b", "pc-a") for unit in (FUSE, GUARD)
+    ]
+    assert len(model.questions) == 1 and "switchover/joe" in model.questions[0]
+
+
+def test_a_worker_that_runs_old_code_is_restarted_and_the_server_is_not() -> None:
+    model = Model()
+    model.settle()
+    assert model.wanted.deployment is not None
+    newer = dataclasses.replace(model.wanted.deployment, code_mtime=model.now + 1)
+    model.wanted = dataclasses.replace(model.wanted, deployment=newer)
+    model.now += 2
+    made = model.settle()
+    assert [sentence.split(": it")[0] for sentence in made] == [
+        "t440: restart prefect-worker-watch.service",
+        "t440: restart prefect-worker-data.service",
+    ]
+
+
+def only_obstacle(model: Model, machine: str) -> Step:
+    steps = [step for step in model.steps_when_pinned() if step.machine == machine and step.remedy]
+    (step,) = steps
+    assert step.order is None
+    return step
+
+
+@pytest.mark.parametrize(
+    ("machine", "changes", "remedy"),
+    [
+        pytest.param(
+            "pc-b",
+            {"linger": False},
+            "as root on pc-b, once: loginctl enable-linger openclaw02",
+            id="a node without linger",
+        ),
+        pytest.param(
+            "t440",
+            {"linger": False},
+            "as root on t440, once: loginctl enable-linger w",
+            id="T440 without linger",
+        ),
+        pytest.param(
+            "pc-a",
+            {"units": None},
+            "as root on pc-a: systemctl start user@1000.service",
+            id="a user without a systemd",
+        ),
+        pytest.param(
+            "pc-a",
+            {"units": {GATEWAY: NO_UNIT}},
+            "on pc-a, as openclaw01: openclaw gateway install",
+            id="OpenClaw is not installed yet",
+        ),
+        pytest.param(
+            "pc-a",
+            {"missing": ("rrsync",)},
+            "as root on pc-a: apt-get install openssh-client rsync coreutils",
+            id="a program is missing",
+        ),
+        pytest.param(
+            "pc-a",
+            {"gateway_open": True},
+            "end it on pc-a: openclaw gateway stop --force, or where it was started",
+            id="a gateway that was started by hand",
+        ),
+        pytest.param(
+            "pc-a", {"python": (3, 8)}, "it needs /usr/bin/python3 3.9 or newer", id="an old Python"
+        ),
+    ],
+)
+def test_what_a_person_must_do_is_said(
+    machine: str, changes: dict[str, object], remedy: str
+) -> None:
+    model = Model()
+    model.change(machine, **changes)
+    assert only_obstacle(model, machine).remedy == remedy
+
+
+def test_a_gateway_that_its_guard_runs_is_no_obstacle() -> None:
+    model = Model()
+    model.settle()
+    assert model.facts["pc-a"].gateway_open and model.steps() == []
+
+
+def test_a_gateway_that_a_boot_would_start_is_disabled_on_both_nodes(done: list[str]) -> None:
+    for name in SITE.nodes:
+        assert at(done, f"{name}: let the guard start the gateway, not the boot")
+
+
+def test_a_container_without_a_folder_is_told_of() -> None:
+    model = Model()
+    model.settle()
+    assert "oc-core" in notes(SITE, model.seen())[0]
+    path = str(SITE.watchdog.node_file)
+    text = json.dumps({**json.loads(model.facts["t440"].text(path)), "sources": {"oc-core": "/c"}})
+    model.change("t440", files={**model.facts["t440"].files, path: File("", 0o600, 1.0, text)})
+    assert notes(SITE, model.seen()) == []
+
+
+def test_without_units_nothing_is_said_to_systemd() -> None:
+    model = Model(dataclasses.replace(make_wanted(), node_units=None, deployment=None))
+    made = model.settle()
+    assert not [sentence for sentence in made if "service" in sentence or "Prefect" in sentence]
+    document = json.loads(model.facts["pc-a"].text("~/.dualjoe/node.json"))
+    assert document["supervisor"] == "process"
+
+
+def test_a_removal_leaves_nothing_of_ours_and_a_gateway_that_starts_as_before() -> None:
+    model = Model(pc_a=RUNNING)
+    before = {name: facts.files for name, facts in model.facts.items()}
+    model.settle()
+    model.settle(remove=True)
+    for name, facts in model.facts.items():
+        assert facts.files == before[name], name
+        assert name == "t440" or facts.unit(GUARD).load == "not-found"
+    assert model.facts["pc-a"].unit(GATEWAY).runs
+    assert model.facts["pc-a"].unit(GATEWAY).enabled == "enabled"
+    assert not model.facts["pc-b"].unit(GATEWAY).runs
+    assert model.facts["t440"].record, "data stays"
+
+
+def test_a_removal_takes_the_serving_node_last_and_asks() -> None:
+    model = Model(pc_a=RUNNING)
+    model.settle()
+    model.questions = []
+    made = model.settle(remove=True)
+    assert at(made, "t440: stop prefect-worker-watch") < at(made, f"pc-b: stop {GUARD}")
+    assert at(made, f"pc-b: stop {GUARD}") < at(made, f"pc-a: stop {GUARD}")
+    assert len(model.questions) == 1 and model.questions[0].startswith("pc-a: Joe runs on pc-a")
+
+
+def test_a_removal_of_nothing_has_no_steps() -> None:
+    assert Model().steps(remove=True) == []
+
+
+def test_a_removal_can_be_interrupted_after_every_step() -> None:
+    model = Model(pc_a=RUNNING)
+    model.settle()
+    whole = Model(pc_a=RUNNING)
+    whole.settle()
+    for sentence in whole.settle(remove=True):
+        step = model.steps(remove=True)[0]
+        assert str(step) == sentence
+        model.make(step)
+    assert model.steps(remove=True) == []
