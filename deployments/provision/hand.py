@@ -180,8 +180,8 @@ def key(order: dict[str, Any]) -> dict[str, Any]:
     made = beside.with_name(f"{beside.name}.pub")
     try:
         if path.exists():
-            shown = call(("ssh-keygen", "-y", "-f", str(path)))
-            made.write_text(f"{shown.strip()} {order['comment']}\n")
+            kind, text = call(("ssh-keygen", "-y", "-f", str(path))).split()[:2]
+            made.write_text(f"{kind} {text} {order['comment']}\n")
             os.replace(made, public)
         else:
             words = ("-q", "-t", "ed25519", "-N", "", "-C", order["comment"], "-f", str(beside))

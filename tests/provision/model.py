@@ -75,6 +75,12 @@ def make_wanted(joe: str = "program", site: Site = SITE) -> Wanted:
     return Wanted(joe, sha256, node_units(templates, site), deployment)
 
 
+def at(made: list[str], words: str) -> int:
+    """Where the one step with these words is."""
+    (found,) = [number for number, sentence in enumerate(made) if words in sentence]
+    return found
+
+
 class Model:
     """Three machines; `gateways` are those of the nodes at the beginning.
 
