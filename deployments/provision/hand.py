@@ -45,8 +45,7 @@ def look(order: dict[str, Any]) -> dict[str, Any]:
 
     The content of the files `read`, only the hash of `hash`, only whether there is one of `stat`.
     """
-    user = pwd.getpwuid(os.getuid()).pw_name
-    programs, path = order["programs"], environment()["PATH"]
+    user, path = pwd.getpwuid(os.getuid()).pw_name, environment()["PATH"]
     files = {name: look_at(name, how) for how in ("read", "hash", "stat") for name in order[how]}
     return {
         "user": user,
@@ -54,7 +53,7 @@ def look(order: dict[str, Any]) -> dict[str, Any]:
         "home": str(place("~")),
         "python": list(sys.version_info[:2]),
         "files": files,
-        "missing": [name for name in programs if shutil.which(name, path=path) is None],
+        "missing": [name for name in order["programs"] if shutil.which(name, path=path) is None],
         "linger": os.path.exists(f"/var/lib/systemd/linger/{user}"),
         "units": look_at_units(order["units"]),
         "record": read_record(order),
@@ -226,7 +225,14 @@ def remove(order: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-ORDERS = {"look": look, "write": write, "key": key, "run": run, "remove": remove}
+def all_of(order: dict[str, Any]) -> dict[str, Any]:
+    """{orders}: one after the other, without a look between."""
+    for one in order["orders"]:
+        ORDERS[one["do"]](one)
+    return {}
+
+
+ORDERS = dict(all=all_of, look=look, write=write, key=key, run=run, remove=remove)
 
 
 def main() -> None:

@@ -69,6 +69,11 @@ class Hands:
         said = done.stderr.decode(errors="replace").strip()[-400:]
         raise self.explain(machine, done.returncode, said or "no answer")
 
+    def home(self, machine: str) -> str:
+        """The home of the account there. Raises as `do` does."""
+        shown = self.do(machine, {"do": "run", "argv": ["sh", "-c", "printf %s ~"], "seconds": 10})
+        return str(shown["said"])
+
     def argv(self, machine: str) -> tuple[str, ...]:
         """What runs the program of orders on a machine."""
         if machine == self.site.watchdog.name:

@@ -19,7 +19,7 @@ from deployments.provision.places import (
     machines,
     places,
 )
-from deployments.provision.steps import Facts, Order, Step, is_so, run, write
+from deployments.provision.steps import Facts, Order, Program, Step, is_so, run, write
 from tasks.core.site import Site
 
 UNIT_MODE = 0o644
@@ -33,8 +33,11 @@ def systemctl(*words: str, seconds: float = 30.0) -> Order:
     return run("systemctl", "--user", "--no-ask-password", *words, seconds=seconds)
 
 
-def lingers(name: str, facts: Facts) -> Iterator[Step]:
-    """What must be there before any unit: a systemd of the user that outlives the login."""
+def needs(name: str, facts: Facts, *, openclaw: bool) -> Iterator[Step]:
+    """What must be there before any unit: a systemd of the user that outlives the login.
+
+    `openclaw`: and OpenClaw's own unit; its first install does not bear our drop-in.
+    """
     if not facts.linger:
         yield Step(
             name,
@@ -47,19 +50,23 @@ def lingers(name: str, facts: Facts) -> Iterator[Step]:
             f"ask the systemd of {facts.user}: it gives no answer",
             remedy=f"as root on {name}: systemctl start user@{facts.uid}.service",
         )
+    elif openclaw and facts.unit(GATEWAY).load == "not-found":
+        yield Step(
+            name,
+            f"put a drop-in beside {GATEWAY}: OpenClaw has not installed that unit",
+            remedy=f"on {name}, as {facts.user}: openclaw gateway install",
+        )
 
 
 def node_units(
-    site: Site, everybody: Mapping[str, Facts], name: str, units: Mapping[str, str]
+    site: Site, everybody: Mapping[str, Facts], name: str, units: Mapping[str, str], joe: Program
 ) -> list[Step]:
     """What is left to do for the units of one node."""
     facts = everybody.get(name)
     steps: list[Step] = []
     if facts is not None:
-        steps += lingers(name, facts)
-        steps += openclaw_is_installed(name, facts)
-        if not steps:
-            steps += stop(site, everybody, name, facts)
+        steps += stop(site, everybody, name, facts)
+        steps += update(site, name, facts, joe)
     for path, text in units.items():
         place = f"{UNITS}/{path}"
         if not is_so(facts, place, text, UNIT_MODE):
@@ -77,16 +84,6 @@ def node_units(
         elif is_older(facts, unit, places(site, name)):
             steps.append(restart(site, name, facts, unit))
     return steps
-
-
-def openclaw_is_installed(name: str, facts: Facts) -> Iterator[Step]:
-    """Its first install does not bear our drop-in: it goes first."""
-    if facts.units is not None and facts.unit(GATEWAY).load == "not-found":
-        yield Step(
-            name,
-            f"put a drop-in beside {GATEWAY}: OpenClaw has not installed that unit",
-            remedy=f"on {name}, as {facts.user}: openclaw gateway install",
-        )
 
 
 def stop(site: Site, everybody: Mapping[str, Facts], name: str, facts: Facts) -> Iterator[Step]:
@@ -141,12 +138,42 @@ def is_older(facts: Facts, unit: str, where: Places) -> bool:
 
 def restart(site: Site, name: str, facts: Facts, unit: str) -> Step:
     """A guard's end is the end of its gateway; a fuse's is not."""
-    question = ""
-    if unit == GUARD and facts.unit(GATEWAY).runs:
-        question = (
-            f"Joe runs on {name} and is restarted with his guard, without being waited for. Or say"
-            f" no, move him first (prefect deployment run switchover/{site.site}) and come again."
-            " Now?"
-        )
-    said = f"restart {unit}: it runs what was there before"
-    return Step(name, said, systemctl("restart", unit), question)
+    disturbs = unit == GUARD and facts.unit(GATEWAY).runs
+    return Step(
+        name,
+        f"restart {unit}: it runs what was there before",
+        systemctl("restart", unit),
+        question=restart_question(site, name) if disturbs else "",
+        drains=disturbs,
+    )
+
+
+def update(site: Site, name: str, facts: Facts, joe: Program) -> Iterator[Step]:
+    """A new joe.pyz below a running guard, and at once the guard that runs it.
+
+    Python reads modules that it has not needed yet from the file as it was: a guard must not go on
+    above another one for longer than this takes.
+    """
+    path = places(site, name).joe
+    found = facts.files[path]
+    if not facts.unit(GUARD).runs or (found and found.sha256 == joe.sha256):
+        return
+    replaced = write(facts, path, joe.text, 0o755)
+    orders = [replaced, systemctl("restart", FUSE), systemctl("restart", GUARD)]
+    disturbs = facts.unit(GATEWAY).runs
+    yield Step(
+        name,
+        f"replace {path} and restart {FUSE} and {GUARD}",
+        {"do": "all", "orders": orders, "seconds": 90.0},
+        question=restart_question(site, name) if disturbs else "",
+        drains=disturbs,
+    )
+
+
+def restart_question(site: Site, name: str) -> str:
+    """For a node on which Joe runs."""
+    limit = site.times.drain_limit_seconds
+    return (
+        f"Joe runs on {name} and is restarted once with his guard: he is away for some 20 s, after"
+        f" up to {limit:g} s for what he is doing. Now?"
+    )

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from deployments.provision import documents, doors
-from deployments.provision.node_units import LOADED, node_units
-from deployments.provision.places import AUTHORIZED_KEYS, GATEWAY, UNITS, machines, places
-from deployments.provision.steps import Facts, Order, Seen, Step, is_so, run, write
+from deployments.provision.node_units import LOADED, needs, node_units
+from deployments.provision.places import AUTHORIZED_KEYS, GATEWAY, GUARD, UNITS, machines, places
+from deployments.provision.steps import Facts, Order, Program, Seen, Step, is_so, run, write
 from deployments.provision.watchdog_units import (
     DEPLOYED,
     PREFECT_FILE,
@@ -28,14 +28,13 @@ OLDEST_PYTHON = (3, 9)
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is put on the machines. `joe` is joe.pyz, its bytes as text with surrogate escapes.
+    """What is put on the machines.
 
     `node_units` by path below the folder of user units; None leaves systemd alone on all machines,
     and what runs there is started by something else. `deployment` is T440's Prefect, None with it.
     """
 
-    joe: str
-    joe_sha256: str
+    joe: Program
     node_units: Mapping[str, str] | None
     deployment: Deployment | None
 
@@ -50,8 +49,10 @@ def plan(site: Site, wanted: Wanted, seen: Seen) -> list[Step]:
         steps += configuration(site, wanted, seen, name)
     steps += first_record(site, seen)
     if wanted.node_units is not None:
+        for name, facts in seen.facts.items():  # before Joe is disturbed
+            steps += needs(name, facts, openclaw=name in site.nodes)
         for name in by_disturbance(site, seen):
-            steps += node_units(site, seen.facts, name, wanted.node_units)
+            steps += node_units(site, seen.facts, name, wanted.node_units, wanted.joe)
     if wanted.deployment is not None:
         watchdog = site.watchdog.name
         steps += watchdog_units(watchdog, seen.facts.get(watchdog), seen.prefect, wanted.deployment)
@@ -94,11 +95,13 @@ def ground(site: Site, wanted: Wanted, seen: Seen, name: str) -> Iterator[Step]:
         path = where.keys[purpose]
         if facts is None or not (facts.files[path] and facts.files[f"{path}.pub"]):
             said = doors.comment(site, name, purpose)
-            order: Order = {"do": "key", "path": path, "comment": said}
-            yield Step(name, f"make the key {path} ({purpose})", order if facts else None)
+            making: Order = {"do": "key", "path": path, "comment": said}
+            yield Step(name, f"make the key {path} ({purpose})", making if facts else None)
     found = facts.files[where.joe] if facts else None
-    if found is None or found.sha256 != wanted.joe_sha256:
-        yield Step(name, f"put {where.joe} in place", write(facts, where.joe, wanted.joe, 0o755))
+    guarded = facts is not None and facts.unit(GUARD).runs  # then with its restart
+    if not guarded and (found is None or found.sha256 != wanted.joe.sha256):
+        order = write(facts, where.joe, wanted.joe.text, 0o755)
+        yield Step(name, f"put {where.joe} in place", order)
 
 
 def obstacles(site: Site, name: str, facts: Facts) -> Iterator[Step]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 
 from deployments.provision import documents, doors
-from deployments.provision.node_units import systemctl
+from deployments.provision.node_units import restart_question, systemctl
 from deployments.provision.places import (
     AUTHORIZED_KEYS,
     DROP_IN,
@@ -66,7 +66,8 @@ def node(site: Site, wanted: Wanted, seen: Seen, name: str) -> Iterator[Step]:
     facts = seen.facts[name]
     if wanted.node_units is not None and facts.units is not None:
         for unit in (GUARD, FUSE):
-            yield from end(name, facts, unit, with_gateway=unit == GUARD)
+            question = restart_question(site, name) if unit == GUARD else ""
+            yield from end(name, facts, unit, question)
         yield from files(name, facts, "drop-in", [f"{UNITS}/{DROP_IN}"])
         yield from reload(name, facts, (GATEWAY,))
         gateway, is_ours = facts.unit(GATEWAY), facts.files[f"{UNITS}/{GUARD}"] is not None
@@ -90,15 +91,14 @@ def holder(seen: Seen) -> str:
     return max(found)[1]
 
 
-def end(name: str, facts: Facts, unit: str, *, with_gateway: bool = False) -> Iterator[Step]:
-    """Stop a unit for good."""
+def end(name: str, facts: Facts, unit: str, question: str = "") -> Iterator[Step]:
+    """Stop a unit for good. `question`: a gateway that runs ends with it, so it is asked first."""
     found = facts.unit(unit)
     if found.runs or found.enabled == "enabled":
-        question = ""
-        if with_gateway and facts.unit(GATEWAY).runs:
-            question = f"Joe runs on {name} and is restarted once, without being waited for. Now?"
+        disturbs = bool(question) and facts.unit(GATEWAY).runs
         order = systemctl("disable", "--now", unit, seconds=90)
-        yield Step(name, f"stop {unit}, and do not start it at a boot", order, question)
+        said = f"stop {unit}, and do not start it at a boot"
+        yield Step(name, said, order, question if disturbs else "", drains=disturbs)
 
 
 def reload(name: str, facts: Facts, units: tuple[str, ...]) -> Iterator[Step]:

@@ -21,6 +21,14 @@ class File:
 
 
 @dataclass(frozen=True)
+class Program:
+    """joe.pyz as it is to be: its bytes as text with surrogate escapes, and their hash."""
+
+    text: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Unit:
     """A systemd user unit; `started` is when its main process began, 0.0 when it has none."""
 
@@ -110,6 +118,7 @@ class Step:
 
     Without an `order` it is either what a person must do first, by the words of `remedy`, or what
     can only be said in full once an earlier step is done. `question`: a person must agree.
+    `drains`: the machine's gateway ends its work before the order, on T440's word.
     """
 
     machine: str
@@ -117,6 +126,7 @@ class Step:
     order: Order | None = None
     question: str = ""
     remedy: str = ""
+    drains: bool = False
 
     def __str__(self) -> str:
         return f"{self.machine}: {self.sentence}"

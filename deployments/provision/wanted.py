@@ -15,7 +15,7 @@ from deployments.demo.prefect_api import request_json
 from deployments.provision.documents import API
 from deployments.provision.places import DROP_IN, FUSE, GUARD
 from deployments.provision.plan import Wanted
-from deployments.provision.steps import Prefect
+from deployments.provision.steps import Prefect, Program
 from deployments.provision.units import SERVER, WORKER_TEMPLATE, node_units, watchdog_units
 from deployments.provision.watchdog_units import Deployment
 from deployments.schedules import with_intervals
@@ -32,8 +32,7 @@ def make_wanted(site: Site, site_file: Path, *, units: bool) -> Wanted:
     with tempfile.TemporaryDirectory(prefix="dj") as folder:
         joe = build(Path(folder) / "joe.pyz").read_bytes()
     return Wanted(
-        joe=joe.decode("utf-8", "surrogateescape"),
-        joe_sha256=hashlib.sha256(joe).hexdigest(),
+        joe=Program(joe.decode("utf-8", "surrogateescape"), hashlib.sha256(joe).hexdigest()),
         node_units=node_units(_texts((FUSE, GUARD, DROP_IN)), site) if units else None,
         deployment=_deployment(site, site_file) if units else None,
     )

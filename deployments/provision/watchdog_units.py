@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from deployments.provision.node_units import UNIT_MODE, lingers, systemctl
+from deployments.provision.node_units import UNIT_MODE, systemctl
 from deployments.provision.places import UNITS
 from deployments.provision.steps import Facts, Order, Prefect, Step, is_so, run, write
 from deployments.provision.units import SERVER
@@ -70,7 +70,7 @@ def watchdog_units(
     name: str, facts: Facts | None, prefect: Prefect, wanted: Deployment
 ) -> list[Step]:
     """What is left to do for T440's programs."""
-    steps: list[Step] = [] if facts is None else list(lingers(name, facts))
+    steps: list[Step] = []
     for unit, text in wanted.units.items():
         place = f"{UNITS}/{unit}"
         if not is_so(facts, place, text, UNIT_MODE):

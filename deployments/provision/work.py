@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from deployments.provision.documents import address, pinned
+from deployments.provision.drain import drained
 from deployments.provision.hands import Hands, scan
 from deployments.provision.places import machines, places
 from deployments.provision.steps import Facts, Order, Prefect, Seen, Step
@@ -74,12 +76,14 @@ def carry_out(eyes: Eyes, plan: Plan, say: Say, agree: Agree) -> int:
     while steps := plan(seen):
         step = steps[0]
         if step.order is None:
-            raise Stopped(f"cannot go on: {step}", step.remedy)
+            remedies = dict.fromkeys(one.remedy for one in steps if one.remedy)
+            raise Stopped(f"cannot go on: {step}", "\n        ".join(remedies))
         say(str(step))
         if step.question and not agree(step.question):
             raise Refused(f"not agreed to: {step}")
         try:
-            eyes.hands.do(step.machine, step.order)
+            with drained(eyes.site, eyes.hands, step.machine) if step.drains else nullcontext():
+                eyes.hands.do(step.machine, step.order)
         except DualJoeError as error:
             raise Stopped(f"{step}: {error}") from error
         made += 1

@@ -14,7 +14,7 @@ from typing import Any
 from deployments.provision.places import DROP_IN, GATEWAY, GUARD, UNITS, machines
 from deployments.provision.plan import Wanted, look_order, plan
 from deployments.provision.removal import removal
-from deployments.provision.steps import Facts, File, Prefect, Seen, Step, Unit
+from deployments.provision.steps import Facts, File, Prefect, Program, Seen, Step, Unit
 from deployments.provision.units import SERVER, node_units, watchdog_units
 from deployments.provision.wanted import TEMPLATES
 from deployments.provision.watchdog_units import DEPLOYED, Deployment
@@ -71,8 +71,8 @@ def make_wanted(joe: str = "program", site: Site = SITE) -> Wanted:
         environment=place,
         code_mtime=0.0,
     )
-    sha256 = hashlib.sha256(joe.encode()).hexdigest()
-    return Wanted(joe, sha256, node_units(templates, site), deployment)
+    program = Program(joe, hashlib.sha256(joe.encode()).hexdigest())
+    return Wanted(program, node_units(templates, site), deployment)
 
 
 def at(made: list[str], words: str) -> int:
@@ -103,8 +103,7 @@ class Model:
             files: dict[str, File | None] = {
                 path: None for how in ("read", "hash", "stat") for path in order[how]
             }
-            runs = units.get(GATEWAY, NO_UNIT).runs
-            home = f"/home/{user}"
+            runs, home = units.get(GATEWAY, NO_UNIT).runs, f"/home/{user}"
             self.facts[name] = Facts(user, 1000, home, (3, 11), files, (), True, units, "", runs)
 
     def change(self, machine: str, **changes: Any) -> None:
@@ -131,7 +130,7 @@ class Model:
 
     def settle(self, *, remove: bool = False, limit: int = 200) -> list[str]:
         """Make every step, each found done afterwards; returns their sentences."""
-        made: list[str] = []
+        made = list[str]()
         while steps := self.steps(remove=remove):
             step = steps[0]
             assert step.order is not None, f"cannot go on: {step} ({step.remedy})"
@@ -155,6 +154,10 @@ class Model:
     def running(self) -> list[str]:
         """The nodes that run a gateway."""
         return [name for name in SITE.nodes if self.facts[name].unit(GATEWAY).runs]
+
+    def _all(self, machine: str, order: Any) -> None:
+        for one in order["orders"]:
+            getattr(self, f"_{one['do']}")(machine, one)
 
     def _put(self, machine: str, path: str, file: File | None) -> None:
         facts = self.facts[machine]

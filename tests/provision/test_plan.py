@@ -9,8 +9,8 @@ import pytest
 
 from deployments.provision.places import DROP_IN, FUSE, GATEWAY, GUARD, UNITS
 from deployments.provision.plan import notes
-from deployments.provision.steps import File, Step
-from tests.provision.model import NO_UNIT, RUNNING, SITE, Model, at, make_wanted
+from deployments.provision.steps import File
+from tests.provision.model import RUNNING, SITE, Model, at, make_wanted
 
 
 @pytest.fixture(scope="module")
@@ -116,21 +116,34 @@ def test_a_second_run_restarts_no_guard_that_is_up_to_date() -> None:
     assert model.settle() == [] and model.questions[3:] and len(model.killed) == 0
 
 
-def test_a_new_joe_pyz_restarts_the_guards_the_serving_one_last_and_asked() -> None:
+def test_a_new_joe_pyz_and_its_guard_come_in_one_step_the_serving_node_last_and_asked() -> None:
     model = Model()
     model.settle()
     model.wanted, model.questions = make_wanted("a newer program"), []
-    made = model.settle()
-    assert [sentence for sentence in made if "restart" not in sentence] == [
+    steps = [step for step in model.steps() if step.machine != "t440"]
+    assert [(step.machine, step.drains) for step in steps] == [("pc-b", False), ("pc-a", True)]
+    assert model.settle() == [
         "t440: put /home/w/.dualjoe/joe.pyz in place",
-        "pc-a: put ~/.dualjoe/joe.pyz in place",
-        "pc-b: put ~/.dualjoe/joe.pyz in place",
+        f"pc-b: replace ~/.dualjoe/joe.pyz and restart {FUSE} and {GUARD}",
+        f"pc-a: replace ~/.dualjoe/joe.pyz and restart {FUSE} and {GUARD}",
     ]
-    restarts = [sentence.split(": it")[0] for sentence in made if "restart" in sentence]
-    assert restarts == [
-        f"{name}: restart {unit}" for name in ("pc-b", "pc-a") for unit in (FUSE, GUARD)
+    assert len(model.questions) == 1 and "up to 60 s for what he is doing" in model.questions[0]
+
+
+def test_new_settings_restart_what_has_read_the_old_ones() -> None:
+    model = Model()
+    model.settle()
+    model.questions = []
+    path = "~/.dualjoe/node.json"
+    file = File("", 0o600, 1.0, model.facts["pc-a"].text(path).replace("pc-b", "pc-c", 1))
+    model.change("pc-a", files={**model.facts["pc-a"].files, path: file})
+    made = model.settle()
+    assert [sentence.split(": it")[0] for sentence in made] == [
+        f"pc-a: write {path}",
+        f"pc-a: restart {FUSE}",
+        f"pc-a: restart {GUARD}",
     ]
-    assert len(model.questions) == 1 and "switchover/joe" in model.questions[0]
+    assert len(model.questions) == 1
 
 
 def test_a_worker_that_runs_old_code_is_restarted_and_the_server_is_not() -> None:
@@ -145,65 +158,6 @@ def test_a_worker_that_runs_old_code_is_restarted_and_the_server_is_not() -> Non
         "t440: restart prefect-worker-watch.service",
         "t440: restart prefect-worker-data.service",
     ]
-
-
-def only_obstacle(model: Model, machine: str) -> Step:
-    steps = [step for step in model.steps_when_pinned() if step.machine == machine and step.remedy]
-    (step,) = steps
-    assert step.order is None
-    return step
-
-
-@pytest.mark.parametrize(
-    ("machine", "changes", "remedy"),
-    [
-        pytest.param(
-            "pc-b",
-            {"linger": False},
-            "as root on pc-b, once: loginctl enable-linger openclaw02",
-            id="a node without linger",
-        ),
-        pytest.param(
-            "t440",
-            {"linger": False},
-            "as root on t440, once: loginctl enable-linger w",
-            id="T440 without linger",
-        ),
-        pytest.param(
-            "pc-a",
-            {"units": None},
-            "as root on pc-a: systemctl start user@1000.service",
-            id="a user without a systemd",
-        ),
-        pytest.param(
-            "pc-a",
-            {"units": {GATEWAY: NO_UNIT}},
-            "on pc-a, as openclaw01: openclaw gateway install",
-            id="OpenClaw is not installed yet",
-        ),
-        pytest.param(
-            "pc-a",
-            {"missing": ("rrsync",)},
-            "as root on pc-a: apt-get install openssh-client rsync coreutils",
-            id="a program is missing",
-        ),
-        pytest.param(
-            "pc-a",
-            {"gateway_open": True},
-            "end it on pc-a: openclaw gateway stop --force, or where it was started",
-            id="a gateway that was started by hand",
-        ),
-        pytest.param(
-            "pc-a", {"python": (3, 8)}, "it needs /usr/bin/python3 3.9 or newer", id="an old Python"
-        ),
-    ],
-)
-def test_what_a_person_must_do_is_said(
-    machine: str, changes: dict[str, object], remedy: str
-) -> None:
-    model = Model()
-    model.change(machine, **changes)
-    assert only_obstacle(model, machine).remedy == remedy
 
 
 def test_a_gateway_that_its_guard_runs_is_no_obstacle() -> None:
