@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from deployments.provision.hands import Hands, remedy
+from deployments.provision.places import machines
 from deployments.provision.plan import look_order, notes, plan
 from deployments.provision.removal import removal
 from deployments.provision.wanted import look_at_prefect, make_wanted
@@ -46,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             told = remedy(site, cause)
         if told:
             print(f"Remedy: {told}", file=sys.stderr)
-        print("What was done stays. The next run goes on here.", file=sys.stderr)
+        if not options.dry_run:
+            print("What was done stays. The next run goes on here.", file=sys.stderr)
         return 1
 
 
@@ -57,7 +59,11 @@ def work(site: Site, options: argparse.Namespace) -> int:
     eyes = Eyes(site, Hands(site, options.identity), partial(look_order, site, wanted), look)
     planned = partial(removal if options.remove else plan, site, wanted)
     if options.dry_run:
-        steps = planned(eyes.look())
+        seen = eyes.look()
+        for name in machines(site):
+            if name not in seen.facts:
+                print(f"{name} was not looked at, for its host key is not pinned: all its steps")
+        steps = planned(seen)
         show(steps, print)
         print(f"{len(steps)} steps, none of them made" if steps else "nothing to do")
         return 0

@@ -27,6 +27,7 @@ def test_a_dry_run_says_all_and_changes_nothing(fresh: Ground) -> None:
     done = fresh.provision("--dry-run", "--yes")
     assert done.returncode == 0, done.stderr
     assert fresh.files() == before
+    assert "pc-a was not looked at, for its host key is not pinned" in done.stdout
     for words in ("pin the host key of pc-b", "pc-a: put ~/.dualjoe/joe.pyz", "first record"):
         assert words in done.stdout
     assert re.search(r"^\d+ steps, none of them made$", done.stdout, re.MULTILINE)
