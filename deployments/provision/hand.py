@@ -103,13 +103,13 @@ def look_at_units(names: list[str]) -> dict[str, Any] | None:
 
 
 def started(pid: int) -> float:
-    """When the process began, seconds since 1970 by today's wall clock; 0.0 when there is none."""
+    """The latest moment at which the process can have begun, seconds since 1970; 0.0 for none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return time.time() - age
+    begun = (int(fields[19]) + 1) / os.sysconf("SC_CLK_TCK")
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + begun
 
 
 def read_record(order: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from deployments.provision.watchdog_units import (
     DEPLOYED,
     PREFECT_FILE,
     Deployment,
+    another_server,
     watchdog_units,
 )
 from tasks.core.site import Site
@@ -51,6 +52,8 @@ def plan(site: Site, wanted: Wanted, seen: Seen) -> list[Step]:
     if wanted.node_units is not None:
         for name, facts in seen.facts.items():  # before Joe is disturbed
             steps += needs(name, facts, openclaw=name in site.nodes)
+            if name == site.watchdog.name and wanted.deployment is not None:
+                steps += another_server(name, facts, seen.prefect, wanted.deployment)
         for name in by_disturbance(site, seen):
             steps += node_units(site, seen.facts, name, wanted.node_units, wanted.joe)
     if wanted.deployment is not None:

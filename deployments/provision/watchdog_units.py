@@ -66,6 +66,16 @@ class Deployment:
         return ("/usr/bin/env", "-C", self.project, *given, self.python, "-m", *words)
 
 
+def another_server(name: str, facts: Facts, prefect: Prefect, wanted: Deployment) -> Iterator[Step]:
+    """A Prefect that is not ours holds the port: ours could not start. Theirs is left alone."""
+    if prefect.answers and not facts.unit(SERVER).runs:
+        yield Step(
+            name,
+            f"start Prefect's server: another one answers at {wanted.api}",
+            remedy=f"stop the Prefect server on {name} that {SERVER} did not start",
+        )
+
+
 def watchdog_units(
     name: str, facts: Facts | None, prefect: Prefect, wanted: Deployment
 ) -> list[Step]:

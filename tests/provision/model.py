@@ -14,28 +14,11 @@ from typing import Any
 from deployments.provision.places import DROP_IN, GATEWAY, GUARD, UNITS, machines
 from deployments.provision.plan import Wanted, look_order, plan
 from deployments.provision.removal import removal
-from deployments.provision.steps import Facts, File, Prefect, Program, Seen, Step, Unit
-from deployments.provision.units import SERVER, node_units, watchdog_units
-from deployments.provision.wanted import TEMPLATES
+from deployments.provision.steps import Facts, File, Prefect, Seen, Step, Unit
+from deployments.provision.units import SERVER
 from deployments.provision.watchdog_units import DEPLOYED, Deployment
-from tasks.core.site import Site, parse_site
+from tests.provision.sites import SITE, make_wanted
 
-SITE_TEXT = """\
-site: joe
-preferred: pc-a
-watchdog:
-  state: /home/w/.dualjoe
-  key: /home/w/.dualjoe/keys/control
-  known_hosts: /home/w/.dualjoe/known_hosts
-  joe: /home/w/.dualjoe/joe.pyz
-  node_file: /home/w/.dualjoe/node.json
-  address: 192.0.2.10
-nodes:
-  pc-a: {address: 192.0.2.21, user: openclaw01}
-  pc-b: {address: 192.0.2.22, user: openclaw02, port: 2222}
-containers: [oc-core]
-"""
-SITE = parse_site(SITE_TEXT, "site.yaml")
 INSTALLED = Unit("loaded", "inactive", "enabled", False, 0.0)
 RUNNING = Unit("loaded", "active", "enabled", False, 5.0)
 NO_UNIT = Unit("not-found", "inactive", "", False, 0.0)
@@ -43,36 +26,6 @@ NO_UNIT = Unit("not-found", "inactive", "", False, 0.0)
 
 def host_key(machine: str) -> str:
     return f"ssh-ed25519 QUFB{machine.encode().hex().upper().zfill(12)}"
-
-
-def make_wanted(joe: str = "program", site: Site = SITE) -> Wanted:
-    """What the project puts there, with the real unit files."""
-    templates = {
-        str(f.relative_to(TEMPLATES)): f.read_text() for f in TEMPLATES.rglob("*.*") if f.is_file()
-    }
-    of_t440 = {name.removeprefix("t440/"): text for name, text in templates.items()}
-    place = {"TMPDIR": "/home/w/.dualjoe/prefect/tmp", "PREFECT_HOME": "/home/w/.dualjoe/prefect"}
-    units = watchdog_units(
-        of_t440,
-        {"watch": "deployments.worker --pool watch", "data": "deployments.worker --pool data"},
-        python="/home/w/joe/.venv/bin/python",
-        project="/home/w/joe",
-        port=4200,
-        environment=place,
-    )
-    deployment = Deployment(
-        units=units,
-        pools={"watch": "in-process", "data": "process"},
-        names=frozenset({"health-check/joe", "memory-sync/joe"}),
-        document="deployments: []\n",
-        api="http://127.0.0.1:4200/api",
-        python="/home/w/joe/.venv/bin/python",
-        project="/home/w/joe",
-        environment=place,
-        code_mtime=0.0,
-    )
-    program = Program(joe, hashlib.sha256(joe.encode()).hexdigest())
-    return Wanted(program, node_units(templates, site), deployment)
 
 
 def at(made: list[str], words: str) -> int:
@@ -92,6 +45,7 @@ class Model:
         self.now = 10.0
         self.facts: dict[str, Facts] = {}
         self.prefect = Prefect()
+        self.foreign_prefect = False
         self.killed: list[str] = []
         self.questions: list[str] = []
         for name in machines(SITE):
@@ -115,8 +69,8 @@ class Model:
         shown = {
             n: f for n, f in self.facts.items() if n == "t440" or SITE.nodes[n].address in known
         }
-        answers = self.facts["t440"].unit(SERVER).runs and self.prefect.answers
-        prefect = self.prefect if answers else Prefect()
+        answers = self.facts["t440"].unit(SERVER).runs or self.foreign_prefect
+        prefect = self.prefect if answers and self.prefect.answers else Prefect()
         return Seen(shown, {name: host_key(name) for name in self.facts}, prefect)
 
     def steps(self, *, remove: bool = False) -> list[Step]:

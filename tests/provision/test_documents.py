@@ -26,7 +26,8 @@ from deployments.provision.wanted import TEMPLATES
 from tasks.core.errors import ConfigError
 from tasks.core.site import Site
 from tasks.core.times import Times
-from tests.provision.model import SITE, Model, make_wanted
+from tests.provision.model import Model
+from tests.provision.sites import SITE, make_wanted
 
 
 def config(machine: str, site: Site = SITE, found: str = "") -> NodeConfig:

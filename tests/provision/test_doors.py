@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deployments.provision.doors import door, door_lines, edit, parse_public
 from deployments.provision.places import places
 from tasks.core.errors import ConfigError
-from tests.provision.model import SITE
+from tests.provision.sites import SITE
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEjUzYLa4mM4XKz5L0w6ZQeZQkS5uE0w2ZJrGvSbX7y1"
 OURS = f'restrict,command="joe export" {KEY} dual-joe:joe:pull@pc-a'

@@ -17,7 +17,7 @@ from deployments.provision import hand
 from deployments.provision.hands import BOOTSTRAP, Hands, offered
 from deployments.provision.steps import Facts
 from tasks.core.errors import AuthFailed, CommandFailed, HostKeyMismatch, Unreachable
-from tests.provision.model import SITE
+from tests.provision.sites import SITE
 
 LOOK: dict[str, Any] = {
     "do": "look",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployments.provision.places import GATEWAY
-from deployments.provision.steps import Step
+from deployments.provision.steps import Prefect, Step
 from tests.provision.model import NO_UNIT, RUNNING, Model, at
 
 
@@ -73,3 +73,9 @@ def test_what_a_person_must_do_is_said(
     model = Model()
     model.change(machine, **changes)
     assert only_obstacle(model, machine).remedy == remedy
+
+
+def test_a_prefect_server_that_is_not_ours_is_left_alone() -> None:
+    model = Model()
+    model.prefect, model.foreign_prefect = Prefect(answers=True), True
+    assert "that prefect-server.service did not start" in only_obstacle(model, "t440").remedy

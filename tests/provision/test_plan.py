@@ -10,7 +10,8 @@ import pytest
 from deployments.provision.places import DROP_IN, FUSE, GATEWAY, GUARD, UNITS
 from deployments.provision.plan import notes
 from deployments.provision.steps import File
-from tests.provision.model import RUNNING, SITE, Model, at, make_wanted
+from tests.provision.model import RUNNING, Model, at
+from tests.provision.sites import SITE, make_wanted
 
 
 @pytest.fixture(scope="module")
