@@ -103,12 +103,13 @@ class Ground:
             timeout=SECONDS,
         )
 
-    def knock(self, key: Path, to: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """Ssh with one key, by the host keys that were pinned on T440."""
+    def knock(
+        self, key: Path, to: str, command: str, *options: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Ssh with one key, by the host keys that were pinned on T440; "" is no command."""
         port, known_hosts = self.machines[to].ssh_port, self.own(T440, "known_hosts")
-        return run(
-            ssh_argv(key, port, *words[:-1], "127.0.0.1", *words[-1:], known_hosts=known_hosts)
-        )
+        words = (*options, "127.0.0.1", *filter(None, (command,)))
+        return run(ssh_argv(key, port, *words, known_hosts=known_hosts))
 
     def files(self) -> dict[str, tuple[int, int, bytes]]:
         """Every file in the three homes with its mode, time of change and content."""
