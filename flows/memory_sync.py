@@ -30,7 +30,7 @@ from tasks.record import read_record
 from tasks.refusals import note_refusal, note_taken
 from tasks.runs import is_newer_due, rename_run
 from tasks.sites import DEFAULT_SITE, load_site
-from tasks.told import exchange
+from tasks.told import news
 
 
 @dataclass(frozen=True)
@@ -109,16 +109,14 @@ def report_empty(site: Site, source: str, agents: dict[str, dict[str, Any]]) -> 
         for name, agent in agents.items()
         if not agent["files"]
     ]
-    before = exchange(site, f"workspaces of {source} without memory", lines)
-    new = [line for line in lines if line not in before]
+    new, _ = news(site, f"workspaces of {source} without memory", lines)
     if new:
         alert(site, Level.WARN, f"Memory of {source} is not complete: {'; '.join(new)}")
 
 
 def report(site: Site, source: str, receiver: str, lines: tuple[str, ...]) -> None:
     """Tell a person, once, of every file that was not simply taken."""
-    before = exchange(site, f"memory of {receiver} merged into that of {source}", lines)
-    new = [line for line in lines if line not in before]
+    new, _ = news(site, f"memory of {receiver} merged into that of {source}", lines)
     if not new:
         return
     write_journal(site, "merge", source=source, receiver=receiver, lines=new)

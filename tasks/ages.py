@@ -6,7 +6,7 @@ from tasks.core.ages import old_backups
 from tasks.core.situation import Level, Situation
 from tasks.core.state import Ssh
 from tasks.notify import alert
-from tasks.told import exchange
+from tasks.told import news
 
 
 def report_ages(s: Situation) -> None:
@@ -16,9 +16,8 @@ def report_ages(s: Situation) -> None:
             continue
         tier = "primary tier" if name == s.site.preferred else "DR tier"
         lines = old_backups(s, seen)
-        before = exchange(s.site, f"backups on {name}", lines)
-        new = [line for line in lines if line not in before]
+        new, is_over = news(s.site, f"backups on {name}", lines)
         if new:
             alert(s.site, Level.WARN, f"Backups on {name}, the {tier}: {'; '.join(new)}")
-        elif before and not lines:
+        elif is_over:
             alert(s.site, Level.OK, f"Backups on {name}, the {tier}, are new enough again")

@@ -14,7 +14,7 @@ from tasks.core.site import Site
 from tasks.core.situation import Level
 from tasks.notify import alert
 from tasks.remote.nodes import node
-from tasks.told import exchange
+from tasks.told import news
 
 STEP_SECONDS = 15.0
 SHOWN = 5
@@ -45,12 +45,11 @@ def report_drift(site: Site) -> None:
     except DualJoeError as error:
         get_run_logger().warning("the settings could not be compared: %s", error)
         return
-    before = exchange(site, "settings", lines)
-    new = [line for line in lines if line not in before]
+    new, is_over = news(site, "settings", lines)
     names = " and ".join(site.nodes)
     if new:
         more = f"; and {len(new) - SHOWN} more" if len(new) > SHOWN else ""
         text = f"Settings of {names} differ: {'; '.join(new[:SHOWN])}{more}"
         alert(site, Level.WARN, text)
-    elif before and not lines:
+    elif is_over:
         alert(site, Level.OK, f"Settings of {names} are the same again")

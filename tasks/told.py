@@ -28,3 +28,9 @@ def exchange(site: Site, topic: str, lines: Sequence[str]) -> list[str]:
             beside.write_text(json.dumps({name: now for name, now in known.items() if now}))
             os.replace(beside, file)
     return before
+
+
+def news(site: Site, topic: str, lines: Sequence[str]) -> tuple[list[str], bool]:
+    """(those of `lines` that were not so before, whether something was so and nothing is now)."""
+    before = exchange(site, topic, lines)
+    return [line for line in lines if line not in before], bool(before) and not lines

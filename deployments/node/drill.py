@@ -14,7 +14,7 @@ from . import params as p
 from .config import NodeConfig
 from .durable import write_json
 from .errors import Failed, Refused
-from .manifest import differing, read_manifest, root_hash, take_files
+from .manifest import differing, read_manifest, root_hash, size_of, take_files
 from .pins import DAY_SECONDS, pin
 from .shelf import current_id, discard, open_shelf
 from .space import Size, fits, free_on, in_words
@@ -45,7 +45,7 @@ def store_drill(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     pin(shelf, "drill", snapshot, time.time() + DAY_SECONDS)  # no run may prune it meanwhile
     document = read_manifest(folder / "manifest.json")
     files, scratch = document["files"], shelf.folder / ".drill"
-    size = Size(sum(int(one.get("size", 0)) for one in files.values()), len(files))
+    size = Size(size_of(files), len(files))
     discard(shelf, scratch)
     if not fits(size, free_on(shelf.folder)):
         raise Refused(f"there is no room to rehearse: {in_words(size.bytes)} are needed")

@@ -186,7 +186,7 @@ class _Staging:
                 state = plain_state(os.lstat(self.source / path))
                 shutil.copyfile(self.source / path, target, follow_symlinks=False)
                 shutil.copystat(self.source / path, target, follow_symlinks=False)
-                _copy_owner(self.source / path, target)
+                copy_owner(self.source / path, target)
                 if plain_state(os.lstat(self.source / path)) == state:
                     break
             except FileNotFoundError:  # vanished meanwhile
@@ -201,7 +201,7 @@ class _Staging:
             return
         complaint = copy_database(self.source / path, target)
         if not complaint:
-            _copy_owner(self.source / path, target)
+            copy_owner(self.source / path, target)
             self._record(path, target, {"database": True, "state": state})
             return
         target.unlink(missing_ok=True)
@@ -218,7 +218,7 @@ class _Staging:
         self.files[path], self.states[path] = entry, memo
 
 
-def _copy_owner(source: Path, target: Path) -> None:
+def copy_owner(source: Path, target: Path) -> None:
     """Keep the owner's numbers where this user may."""
     if os.geteuid() == 0:
         status = os.lstat(source)

@@ -15,6 +15,7 @@ from .manifest import Files, differing, hash_file, make_entry, read_manifest, si
 from .pins import DAY_SECONDS, pin
 from .shelf import Shelf, current_id, open_shelf
 from .space import Size, fits, free_on, in_words
+from .stage import copy_owner
 
 LISTED = 500
 
@@ -101,16 +102,10 @@ def copy(tree: Path, files: Files, target: Path) -> None:
         if place.is_symlink() or place.exists():
             place.unlink()  # never written through: it could be a link to somewhere else
         shutil.copy2(tree / path, place, follow_symlinks=False)
-        _copy_owner(tree / path, place)
+        copy_owner(tree / path, place)
     for folder in sorted(folders, reverse=True):  # last: writing into one changes its time
         shutil.copystat(tree / folder, target / folder)
-        _copy_owner(tree / folder, target / folder)
-
-
-def _copy_owner(source: Path, place: Path) -> None:
-    if os.geteuid() == 0:
-        status = os.lstat(source)
-        os.lchown(place, status.st_uid, status.st_gid)
+        copy_owner(tree / folder, target / folder)
 
 
 def read_back(files: Files, target: Path) -> Files:
