@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from deployments.demo.processes import read_command, wait_until
+from deployments.demo.processes import read_command, send, wait_until
 from tests.lab import cache
 from tests.lab.audit import AFTER_THAW_SECONDS, Auditor
 from tests.lab.files import HOME, JOE, put
@@ -183,9 +183,9 @@ class Service:
         keys = host.home / ".ssh/authorized_keys"
         kept = [line for line in keys.read_text().splitlines() if f"{JOE} {verb}" not in line]
         put(host, f"{HOME}/.ssh/authorized_keys", "\n".join(kept) + "\n")
-        for pid in host.group.pids():
-            if read_command(pid).startswith(f"sshd: {cache.USER}"):
-                os.kill(pid, signal.SIGKILL)
+        sessions = f"sshd: {cache.USER}"
+        found = [pid for pid in host.group.pids() if read_command(pid).startswith(sessions)]
+        send(found, signal.SIGKILL)
 
     # Freezing
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from deployments.build_node import build
-from deployments.demo.processes import read_command
+from deployments.demo.processes import read_command, send
 from tests.lab import cache
 from tests.lab.commands import Failed, run
 from tests.lab.files import HOME, JOE, LIBRARIES, OWN, SOURCE, as_json, put
@@ -133,9 +133,8 @@ class Site:
         """T440's voter starts no check any more: the schedule alone does."""
         document = {**node_document(T440, real=False), "trigger": None}
         put(self.t440, f"{OWN}/node.json", as_json(document))
-        for pid in self.t440.group.pids():
-            if " answer pc-" in read_command(pid):
-                os.kill(pid, signal.SIGKILL)  # the nodes connect anew
+        doors = [pid for pid in self.t440.group.pids() if " answer pc-" in read_command(pid)]
+        send(doors, signal.SIGKILL)  # the nodes connect anew
 
     def start_guards(self) -> None:
         """Enable and start guard and fuse on both nodes."""

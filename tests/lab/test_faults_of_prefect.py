@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import statistics
 
-from deployments.demo.processes import read_command
+from deployments.demo.processes import read_command, send
 from tests.lab.prefect import SERVER
 from tests.lab.service import TAKEOVER_SECONDS, Service
 from tests.lab.takeovers import only_the_schedule, only_the_voter, takeovers, tell
@@ -141,7 +140,7 @@ def wait_until_drained(joe: Service) -> None:
 
 def kill_flows(joe: Service) -> float:
     """SIGKILL every run and every worker of T440; returns when, by the oracle's clock."""
-    for pid in joe.t440.group.pids():
-        if any(word in read_command(pid) for word in FLOWS):
-            os.kill(pid, signal.SIGKILL)
+    commands = {pid: read_command(pid) for pid in joe.t440.group.pids()}
+    flows = [pid for pid, line in commands.items() if any(word in line for word in FLOWS)]
+    send(flows, signal.SIGKILL)
     return joe.oracle.now()

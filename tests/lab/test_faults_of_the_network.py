@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
 
-from deployments.demo.processes import read_command
+from deployments.demo.processes import read_command, send
 from tests.lab.openclaw import PORT
 from tests.lab.service import TAKEOVER_SECONDS, Service
 
@@ -98,9 +97,8 @@ def test_the_network_pauses_for_ten_seconds(joe: Service) -> None:
 def test_the_serving_node_takes_no_ssh_any_more(joe: Service) -> None:
     """Nobody can look into it, but its own asks go out: it is heard, and serves on."""
     joe.pc_a.run(("systemctl", "--quiet", "stop", "ssh.socket", "ssh.service"), user="root")
-    for pid in joe.pc_a.group.pids():
-        if read_command(pid).startswith("sshd:"):
-            os.kill(pid, signal.SIGKILL)
+    sshd = [pid for pid in joe.pc_a.group.pids() if read_command(pid).startswith("sshd:")]
+    send(sshd, signal.SIGKILL)
     joe.pc_b.wait_until(lambda: not joe.pc_a.listens(22), 5, "pc-a's sshd is gone")
     joe.serves_on(joe.pc_a, TERM_SECONDS)
     assert joe.watchdog.moves == []

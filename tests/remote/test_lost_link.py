@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import threading
@@ -14,6 +13,7 @@ from statistics import median
 import pytest
 
 from deployments.demo.machine import Machine
+from deployments.demo.processes import send
 from tasks.core.state import Health, Observation, Ssh
 from tasks.observe import look
 from tasks.remote.nodes import close_all
@@ -33,9 +33,7 @@ def place() -> Iterator[Ground]:
 def kill_sessions(machine: Machine) -> None:
     """Every process of its sshd but the one that listens."""
     listens = int((machine.etc / "sshd.pid").read_text())
-    for pid in find_sshd(machine):
-        if pid != listens:
-            os.kill(pid, signal.SIGKILL)
+    send([pid for pid in find_sshd(machine) if pid != listens], signal.SIGKILL)
 
 
 def look_seconds(place: Ground) -> tuple[float, float]:
