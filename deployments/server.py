@@ -1,10 +1,15 @@
-"""`python -m deployments.server`: Prefect's server, with a garbage collector that cannot freeze it.
+"""`python -m deployments.server`: Prefect's server, with two faults of it on SQLite kept away.
 
 Python's collector runs in whichever thread allocates, here the server's only event loop. When it
 finds a SQLite cursor whose connection waits for the database in another thread, it waits for that
 connection with the interpreter's lock held: nothing runs any more, not even the commit that the
 connection waits for, until SQLite's busy timeout of 60 s has passed (seen in every second demo).
 Collecting once a minute instead of many times a second makes that as good as impossible.
+
+A transaction that reads before it writes fails at once when another one wrote in between, whatever
+the busy timeout is: the server answers 503, and its client asks again 2 s later or more. A check
+then begins late, or is not ordered. Beginning every transaction as one that writes makes it wait
+its turn, which is milliseconds.
 """
 
 from __future__ import annotations
@@ -14,6 +19,9 @@ import runpy
 import sys
 import threading
 import time
+from typing import Any
+
+from prefect.server.database import configurations
 
 COLLECT_SECONDS = 60.0
 
@@ -25,8 +33,20 @@ def collect_now_and_then() -> None:
         gc.collect()
 
 
+def begin_as_writers() -> None:
+    """Have SQLite transactions take the write lock when they begin, and wait for it there."""
+    kind = configurations.AioSqliteConfiguration
+    begin = kind.begin_transaction
+
+    def begin_transaction(self: Any, session: Any, with_for_update: bool = True) -> Any:
+        return begin(self, session, with_for_update=True)
+
+    kind.begin_transaction = begin_transaction  # type: ignore[method-assign]
+
+
 def main() -> None:
     """Run `prefect server start` with the words of the command line."""
+    begin_as_writers()
     gc.disable()
     threading.Thread(target=collect_now_and_then, daemon=True).start()
     sys.argv = ["prefect", "server", "start", *sys.argv[1:]]

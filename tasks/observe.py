@@ -105,7 +105,7 @@ def look(site: Site, name: str) -> tuple[Observation, float]:
     begun = time.monotonic()
     seconds, connection = site.times.probe_seconds, node(site, name)
     try:
-        word = connection.call("observe", {"check": True}, seconds=seconds)
+        word = connection.ask("observe", {"check": True}, seconds=seconds)
     except HostKeyMismatch as error:
         return Observation(name, Ssh.KEY_MISMATCH, detail=error.what), begun
     except AuthFailed as error:

@@ -120,12 +120,17 @@ class NodeConfig:
         return self.boot_id_file.read_text().strip()
 
 
+def config_file() -> Path:
+    """$DUALJOE_NODE or ~/.dualjoe/node.json."""
+    return Path(os.environ.get("DUALJOE_NODE") or DEFAULT_FILE).expanduser()
+
+
 def load_config(file: str | os.PathLike[str] | None = None) -> NodeConfig:
-    """Read node.json from `file`, `$DUALJOE_NODE` or ~/.dualjoe/node.json.
+    """Read node.json from `file`, or from where `config_file` says.
 
     Raises BadInput when it is missing, is not JSON, or has a field that is unknown or absent.
     """
-    path = Path(file or os.environ.get("DUALJOE_NODE") or DEFAULT_FILE).expanduser()
+    path = Path(file).expanduser() if file else config_file()
     try:
         raw = json.loads(path.read_text())
     except FileNotFoundError:

@@ -2,7 +2,7 @@
 
 The forced command of T440's key. The words of the request are the verb, standard input is one JSON
 object of at most 1 MiB, standard output is one line of JSON. Exit codes: 0 done, 1 refused or
-failed, 2 not a request that this program knows (nothing was done).
+failed, 2 not a request that this program knows (nothing was done). `stay` answers line by line.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ PROGRAMS = {
     "status": ("status", "show"),
     "promote": ("promote", "promote"),
     "alarm": ("deadman", "alarm"),
+    "stay": ("stay", "stay"),
 }
 
 
@@ -88,15 +89,18 @@ def read_params(stream: TextIO) -> dict[str, Any]:
     signal.alarm(0)
     if len(data) > MAX_INPUT_BYTES:
         raise BadInput(f"input of more than {MAX_INPUT_BYTES} bytes")
-    if not data.strip():
-        return {}
+    return parse_object(data) if data.strip() else {}
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """One JSON object. Raises BadInput for anything else."""
     try:
-        params = json.loads(data)
+        found = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"input is not JSON: {error}") from None
-    if not isinstance(params, dict):
+    if not isinstance(found, dict):
         raise BadInput("input must be one JSON object")
-    return params
+    return found
 
 
 def reply(stream: TextIO, result: dict[str, Any]) -> None:
@@ -129,9 +133,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words == ["rpc"]:
         try:
-            return rpc(shlex.split(os.environ.get("SSH_ORIGINAL_COMMAND", "")))
+            asked = shlex.split(os.environ.get("SSH_ORIGINAL_COMMAND", ""))
         except ValueError:
-            return rpc(["?"])
+            asked = ["?"]
+        return run_program(asked) if asked == ["stay"] else rpc(asked)
     if words and words[0] in PROGRAMS:
         return run_program(words)
     return rpc(words)

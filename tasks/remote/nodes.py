@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 
 from tasks.core.site import Site
-from tasks.remote.ssh import Address, Connection
+from tasks.remote.address import Address
+from tasks.remote.local_line import close_lines
+from tasks.remote.ssh import Connection
 
 _connections: dict[Address, Connection] = {}
 _lock = threading.Lock()
@@ -32,7 +34,8 @@ def node(site: Site, name: str) -> Connection:
 
 
 def close_all() -> None:
-    """End every connection of this process."""
+    """End every connection of this process, and its own joe.pyz."""
+    close_lines()
     with _lock:
         connections = list(_connections.values())
         _connections.clear()

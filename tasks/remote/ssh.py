@@ -1,8 +1,4 @@
-"""One persistent ssh connection a node, with pinned host keys and deadlines that hold.
-
-paramiko's own timeouts cover single waits, not the whole of a connect or a command, so a timer
-breaks the socket or the channel when the deadline has passed: whatever waits then fails at once.
-"""
+"""One persistent ssh connection a node, with pinned host keys and deadlines that hold."""
 
 from __future__ import annotations
 
@@ -12,9 +8,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import paramiko
@@ -26,29 +20,16 @@ from tasks.core.errors import (
     RemoteError,
     Unreachable,
 )
+from tasks.remote.address import Address, check_host_key, how_to_accept, pinned_key
 from tasks.remote.answer import parse_answer
+from tasks.remote.deadline import broken_at, remaining
+from tasks.remote.line import NoLine
+from tasks.remote.ssh_line import SshLine
 
 # What goes wrong is raised to whoever called; paramiko would log it as an error of the run as well.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 MAX_OUTPUT_BYTES = 4 << 20
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a node is and how we prove to each other who we are."""
-
-    name: str
-    host: str
-    port: int
-    user: str
-    key: Path
-    known_hosts: Path
-
-    @property
-    def host_key_name(self) -> str:
-        """The name under which known_hosts holds this host's key."""
-        return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
 
 
 class Connection:
@@ -62,6 +43,18 @@ class Connection:
         self.address = address
         self._transport: paramiko.Transport | None = None
         self._lock = threading.Lock()
+        self._line = SshLine(address.name, self._open_session)
+
+    def ask(
+        self, verb: str, params: dict[str, Any] | None = None, *, seconds: float
+    ) -> dict[str, Any]:
+        """As `call`, for the verbs that `stay` answers: no process is started for it there."""
+        begun = time.monotonic()
+        try:
+            return self._line.ask(verb, params, seconds)
+        except NoLine:
+            left = max(0.1, seconds - (time.monotonic() - begun))
+            return self.call(verb, params, seconds=left)
 
     def call(
         self, verb: str, params: dict[str, Any] | None = None, *, seconds: float
@@ -89,20 +82,37 @@ class Connection:
 
     def close(self) -> None:
         """End the connection; the next call opens a new one."""
+        self._line.close()
         with self._lock:
             transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
 
+    def _open_session(self, seconds: float) -> paramiko.Channel:
+        """A channel for a program that goes on; whoever asked for it closes it."""
+        deadline = time.monotonic() + seconds
+        return self._open_channel("session", None, deadline)
+
     @contextlib.contextmanager
     def _channel(
         self, kind: str, target: tuple[str, int] | None, deadline: float
     ) -> Iterator[paramiko.Channel]:
+        channel = self._open_channel(kind, target, deadline)
+        try:
+            with broken_at(deadline, channel.close):
+                channel.settimeout(remaining(deadline))
+                yield channel
+        finally:
+            channel.close()
+
+    def _open_channel(
+        self, kind: str, target: tuple[str, int] | None, deadline: float
+    ) -> paramiko.Channel:
         transport = self._open_transport(deadline)
         name = self.address.name
         try:
             with broken_at(deadline, transport.close):
-                channel = transport.open_channel(
+                return transport.open_channel(
                     kind, target, ("127.0.0.1", 0), timeout=remaining(deadline)
                 )
         except paramiko.ChannelException as error:
@@ -110,12 +120,6 @@ class Connection:
         except (paramiko.SSHException, OSError, EOFError) as error:
             self.close()  # a transport that opens no channel is of no use to the next caller
             raise Unreachable(name, f"no answer: {error or 'connection lost'}") from None
-        try:
-            with broken_at(deadline, channel.close):
-                channel.settimeout(remaining(deadline))
-                yield channel
-        finally:
-            channel.close()
 
     def _exchange(
         self, channel: paramiko.Channel, verb: str, text: str, deadline: float
@@ -188,50 +192,7 @@ def _reading(address: Address, error: BaseException, lost: bool) -> BaseExceptio
     if isinstance(error, paramiko.AuthenticationException) and not lost:
         return AuthFailed(address.name, f"does not take the key {address.key.name}")
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-        return HostKeyMismatch(address.name, _how_to_accept(address, "has no key of that type"))
+        return HostKeyMismatch(address.name, how_to_accept(address, "has no key of that type"))
     if isinstance(error, paramiko.SSHException | OSError | EOFError):
         return Unreachable(address.name, f"no ssh answer: {error or 'connection lost'}")
     return error
-
-
-def pinned_key(address: Address) -> paramiko.PKey:
-    """The host key that known_hosts holds for this node. Raises HostKeyMismatch when none."""
-    keys = paramiko.HostKeys()
-    with contextlib.suppress(FileNotFoundError):
-        keys.load(str(address.known_hosts))
-    found = keys.lookup(address.host_key_name)
-    if found is None:
-        raise HostKeyMismatch(address.name, _how_to_accept(address, "host key unknown"))
-    return next(iter(found.values()))
-
-
-def check_host_key(address: Address, pinned: paramiko.PKey, offered: paramiko.PKey) -> None:
-    """Raises HostKeyMismatch unless the offered key is the pinned one."""
-    if offered != pinned:
-        what = f"host key changed: now {offered.fingerprint}, pinned {pinned.fingerprint}"
-        raise HostKeyMismatch(address.name, _how_to_accept(address, what))
-
-
-def _how_to_accept(address: Address, what: str) -> str:
-    return (
-        f"{what}; if that is right, compare the fingerprint on the machine and accept it:"
-        f" ssh-keygen -R '{address.host_key_name}' -f {address.known_hosts} &&"
-        f" ssh-keyscan -t ed25519 -p {address.port} {address.host} >> {address.known_hosts}"
-    )
-
-
-def remaining(deadline: float) -> float:
-    """Seconds left, never 0: 0 would mean "do not block" to a socket."""
-    return max(deadline - time.monotonic(), 0.001)
-
-
-@contextlib.contextmanager
-def broken_at(deadline: float, break_it: Callable[[], object]) -> Iterator[None]:
-    """Call `break_it` when the deadline passes while the block still runs."""
-    timer = threading.Timer(remaining(deadline), break_it)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
