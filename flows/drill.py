@@ -14,6 +14,7 @@ from tasks.backup import drill_container
 from tasks.core.errors import DualJoeError
 from tasks.core.situation import Level
 from tasks.notify import alert
+from tasks.pause import load_pause
 from tasks.runs import is_newer_due, rename_run
 from tasks.sites import DEFAULT_SITE, load_site
 from tasks.tiers import show_tiers
@@ -32,6 +33,10 @@ def drill(site_file: Path = DEFAULT_SITE) -> State[Any]:
     if is_newer_due():
         return Completed(name="Skipped", message="a newer drill is due already")
     where, lines = site.other(site.preferred), list[str]()
+    pause = load_pause(site)
+    if pause is not None and pause.node == where:  # its being away is no failure
+        rename_run(f"Skipped: {pause.short}")
+        return Completed(name="Skipped", message=pause.said)
     for container in site.containers:
         try:
             result = drill_container(site, container, where)

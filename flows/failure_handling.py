@@ -26,6 +26,7 @@ from tasks.journal import move_lock, now, write_journal
 from tasks.move import Drive
 from tasks.notify import alert
 from tasks.observe import observe
+from tasks.pause import require_unpaused, with_pause
 from tasks.record import read_record
 from tasks.runs import rename_run
 from tasks.sites import DEFAULT_SITE, load_site
@@ -53,6 +54,7 @@ class Order:
     """What is to be moved where, and why. `drain_seconds`: a running agent may take so long.
 
     `gone`: the old holder was just seen not to answer. To look again costs a whole probe deadline.
+    `by_itself`: no person ordered it, so a pause holds it back.
     """
 
     action: Action
@@ -61,6 +63,7 @@ class Order:
     reason: str
     drain_seconds: float
     gone: bool = False
+    by_itself: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def failure_handling(
     epoch: int | None = None,
     site_file: Path = DEFAULT_SITE,
     gone: bool = False,
+    by_itself: bool = False,
 ) -> Moved | None:
     """Carry out the failover or failback that a health check decided on.
 
@@ -91,8 +95,12 @@ def failure_handling(
             record as it is now.
         site_file: the site file on T440.
         gone: the old holder was just seen not to answer, and is not looked into again.
+        by_itself: a check ordered it, no person: while Joe is paused nothing is done.
     """
     site = load_site(site_file)
+    if not by_itself and (said := with_pause(site, reason)) != reason:
+        reason = said
+        rename_run(reason)
     record = read_record(site)
     if epoch is not None and record.epoch != epoch:
         rename_run(f"Already done: {reason}")
@@ -101,7 +109,7 @@ def failure_handling(
         raise Refused(f"{site.preferred} is the holder already: there is nothing to fail back")
     drain = site.times.drain_limit_seconds if action.planned else site.times.kill_budget_seconds
     unplanned = gone and not action.planned
-    order = Order(action, record, site.other(record.holder), reason, drain, unplanned)
+    order = Order(action, record, site.other(record.holder), reason, drain, unplanned, by_itself)
     try:
         return move(site, order)
     except (MoveHeld, StaleRecord):
@@ -114,14 +122,16 @@ def failure_handling(
 def move(site: Site, order: Order) -> Moved:
     """Carry out one move, and tell what was observed.
 
-    Raises MoveHeld, StaleRecord, NotPromotable or Refused when nothing was changed, NotStopped when
-    the old gateway did not stop (then nothing was written), RunOver when its run was cancelled
-    before the write or its time was over.
+    Raises MoveHeld, StaleRecord, Paused, NotPromotable or Refused when nothing was changed,
+    NotStopped when the old gateway did not stop (then nothing was written), RunOver when its run
+    was cancelled before the write or its time was over.
     """
     begun = time.monotonic()
     with move_lock(site):
         if read_record(site) != order.old:
             raise StaleRecord(f"the record is no longer {tuple(order.old)}")
+        if order.by_itself:
+            require_unpaused(site)  # with the lock held: a later pause sees the move and says so
         source, limit = order.old.holder, site.times.final_sync_limit_seconds
         allow(move_seconds(site, order))
         if order.action.planned:

@@ -14,7 +14,7 @@ from prefect.states import Completed, Failed
 from flows.failure_handling import Action, failure_handling
 from tasks.ages import report_ages
 from tasks.core.decide import decide
-from tasks.core.errors import DualJoeError, MoveHeld, StaleRecord
+from tasks.core.errors import DualJoeError, MoveHeld, Paused, StaleRecord
 from tasks.core.history import after_action, after_boot, is_alert_due, is_worse, remember
 from tasks.core.screen import describe
 from tasks.core.site import Site
@@ -35,6 +35,7 @@ from tasks.journal import (
 )
 from tasks.notify import alert, send_missed
 from tasks.observe import observe, observe_until
+from tasks.pause import is_held_anew, load_pause, report_pause
 from tasks.record import adopt_record, read_dated_record
 from tasks.runs import late_seconds, rename_run, skip_overdue
 from tasks.screen import keep_current
@@ -79,10 +80,13 @@ def health_check(site_file: Path = DEFAULT_SITE) -> State[Any]:
         outcome = act(site_file, situation, decision)
     except (MoveHeld, StaleRecord) as error:
         return Completed(name="Moving", message=str(error))
+    except Paused as error:
+        return Completed(name="Paused", message=str(error))
     state = record_outcome(situation, decision, outcome)
     if not outcome.moved:  # what was seen before a move is no longer so
         keep_current(site, describe(situation, outcome.text), outcome.text)
     report_ages(situation)
+    report_pause(site)
     return state
 
 
@@ -116,7 +120,7 @@ def situate(site: Site, seen: dict[str, Observation]) -> Situation:
         check()
         history = after_boot(load_history(site), boot_id())
         record, since = read_dated_record(site)
-        situation = Situation(site, record, seen, history, now(), since)
+        situation = Situation(site, record, seen, history, now(), since, load_pause(site))
         situation = replace(situation, history=remember(situation))
         if situation.history != history:
             save_history(site, situation.history)
@@ -126,16 +130,17 @@ def situate(site: Site, seen: dict[str, Observation]) -> Situation:
 def act(site_file: Path, s: Situation, decision: Decision) -> Outcome:
     """Carry out one decision; an action that failed is an outcome, too.
 
-    Raises MoveHeld or StaleRecord when another run acted first; then nothing was done.
+    Raises MoveHeld or StaleRecord when another run acted first, Paused when a person paused moves
+    meanwhile; then nothing was done.
     """
-    if decision.kind in (Kind.NOTHING, Kind.LOOK_AGAIN):
+    if decision.kind in (Kind.NOTHING, Kind.LOOK_AGAIN, Kind.HOLD):
         return Outcome(False, False, decision.level, decision.reason)
     try:
         if decision.kind in (Kind.FAILOVER, Kind.FAILBACK):
             return hand_over(site_file, s, decision)
         act_in_place(s, decision)
         return Outcome(True, False, decision.level, decision.reason)
-    except (MoveHeld, StaleRecord):
+    except (MoveHeld, StaleRecord, Paused):
         raise
     except DualJoeError as error:
         return Outcome(False, False, Level.CRITICAL, f"{decision.reason}. It was not done: {error}")
@@ -154,7 +159,7 @@ def act_in_place(s: Situation, decision: Decision) -> None:
 def hand_over(site_file: Path, s: Situation, decision: Decision) -> Outcome:
     """Fire the failover or failback as a flow of its own, nested below this check.
 
-    Raises MoveHeld when another check's move came first.
+    Raises MoveHeld when another check's move came first, Paused when a person paused moves.
     """
     if is_moving(s.site):
         raise MoveHeld("another check's move is under way")
@@ -163,6 +168,7 @@ def hand_over(site_file: Path, s: Situation, decision: Decision) -> Outcome:
         reason=decision.reason,
         epoch=s.record.epoch,
         gone=s.observations[s.record.holder].ssh is not Ssh.OK,
+        by_itself=True,
         site_file=site_file,
     )
     if moved is None:
@@ -177,7 +183,8 @@ def record_outcome(s: Situation, decision: Decision, outcome: Outcome) -> State[
         fresh = load_history(s.site)
         before = fresh.level
         reminder = s.site.times.reminder_seconds
-        due = is_alert_due(fresh, outcome.level, s.now, reminder, acted=outcome.acted)
+        tells = outcome.acted or is_held_anew(s, decision)
+        due = is_alert_due(fresh, outcome.level, s.now, reminder, acted=tells)
         kept = fresh
         if outcome.moved:
             kept = after_action(replace(s, history=fresh), decision, moved=True)
@@ -214,4 +221,5 @@ def facts(s: Situation, decision: Decision) -> dict[str, Any]:
         "observations": {name: vars(seen) for name, seen in s.observations.items()},
         "history": vars(s.history),
         "now": s.now,
+        "pause": s.pause,
     }

@@ -16,6 +16,7 @@ from tasks.core.situation import Level
 from tasks.core.state import Record
 from tasks.journal import check_lock, load_history, save_history
 from tasks.notify import alert
+from tasks.pause import with_pause
 from tasks.record import read_record
 from tasks.runs import rename_run
 from tasks.sites import DEFAULT_SITE, load_site
@@ -91,7 +92,7 @@ def acknowledge(site_file: Path = DEFAULT_SITE) -> str:
 
 
 def ordered(site: Site, record: Record, action: Action, to: str, drain_seconds: float) -> Moved:
-    """A move by hand, named by what it does."""
-    reason = f"{action.value.capitalize()} to {to} by hand"
+    """A move by hand, named by what it does; a pause does not hold it back, but is told."""
+    reason = with_pause(site, f"{action.value.capitalize()} to {to} by hand")
     rename_run(reason)
     return move(site, Order(action, record, to, reason, drain_seconds))

@@ -16,6 +16,7 @@ from tasks.core.site import Site
 from tasks.core.situation import Situation
 from tasks.journal import load_history, now
 from tasks.observe import observe
+from tasks.pause import load_pause
 from tasks.record import read_dated_record
 from tasks.remote.local import call_local
 from tasks.remote.nodes import node
@@ -36,7 +37,7 @@ def status(site_file: Path = DEFAULT_SITE) -> str:
     site = load_site(site_file)
     seen = observe(site)
     record, since = read_dated_record(site)
-    situation = Situation(site, record, seen, load_history(site), now(), since)
+    situation = Situation(site, record, seen, load_history(site), now(), since, load_pause(site))
     reason = decide(situation).reason
     stores = {name: list_stores(site, name) for name in site.nodes}
     screen = describe(situation, reason, Asked(tuple(read_votes(site)), stores))

@@ -70,13 +70,27 @@ def load_history(site: Site) -> History:
 
 def save_history(site: Site, history: History) -> None:
     """Replace the history on the disk, whole or not at all."""
-    path = site.watchdog.state / "history.json"
-    beside = path.with_name(f".history.{os.getpid()}.tmp")
+    replace_file(site.watchdog.state / "history.json", json.dumps(asdict(history)))
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file of the state folder, whole or not at all; durable when this returns."""
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
     with open(beside, "w") as stream:
-        json.dump(asdict(history), stream)
+        stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(beside, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed or removed in it outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ Reasons are sentences that stand alone in a list of runs.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tasks.core import situation as d
 from tasks.core.situation import Decision, Kind, Level, Row, Situation
 from tasks.core.state import Health, Observation, Standing
@@ -17,6 +19,7 @@ NOT_WELL = frozenset({Standing.UNWELL, Standing.IDLE})
 HEARD = frozenset({Standing.HEARD})
 QUIET = frozenset({Standing.QUIET})
 SILENT = frozenset({Standing.SILENT})
+GONE = SILENT | NOT_WELL
 
 
 def trouble(seen: Observation) -> str:
@@ -48,6 +51,10 @@ def _serves_alone(s: Situation) -> str:
     return f"{s.holder.node} serves, but nobody could take over: {_why_not(s)}"
 
 
+def _serves_maintenance(s: Situation) -> str:
+    return f"{s.holder.node} serves; {_why_not(s)}"
+
+
 def _why_not(s: Situation) -> str:
     return d.why_not_promotable(s, s.other)
 
@@ -71,8 +78,20 @@ def _soon(s: Situation) -> str:
 
 
 def _failback(s: Situation) -> str:
-    well = d.age(d.preferred_well_seconds(s))
-    return f"Failback to {s.other.node}: well for {well}"
+    return f"Failback to {s.other.node}: {_why_back(s)}"
+
+
+def _would_fail_back(s: Situation) -> str:
+    return _would(s, f"failed back to {s.other.node}: {_why_back(s)}")
+
+
+def _why_back(s: Situation) -> str:
+    return f"well for {d.age(d.preferred_well_seconds(s))}"
+
+
+def _would(s: Situation, what: str) -> str:
+    why, until = (s.pause.reason, s.pause.short) if s.pause else ("", "")
+    return f"Paused ({why}): would have {what}; {until}, resume to go on"
 
 
 def _sick(s: Situation) -> str:
@@ -108,13 +127,21 @@ def _lost(s: Situation) -> str:
 
 
 def _failover(s: Situation) -> str:
+    return f"Failover to {s.other.node}: {_why_over(s)}"
+
+
+def _would_fail_over(s: Situation) -> str:
+    return _would(s, f"failed over to {s.other.node}: {_why_over(s)}")
+
+
+def _why_over(s: Situation) -> str:
     old = s.other.memory_age_seconds or 0.0
     warning = ""
     if old > s.site.times.memory_warn_seconds:
         warning = f"; the memory there is {d.age(old)} old"
     if d.recent_failovers(s):  # told here: later the level may be the same, and nothing is told
         warning += f"; the second within {_latch(s)}, no failback until acknowledged"
-    return f"Failover to {s.other.node}: {_lost(s)}{warning}"
+    return f"{_lost(s)}{warning}"
 
 
 def _quiet(s: Situation) -> str:
@@ -132,16 +159,23 @@ def _other_quiet(s: Situation) -> str:
 
 OK, WARN, CRITICAL = Level.OK, Level.WARN, Level.CRITICAL
 
+# A pause holds back moves and nothing else: its rows stand right before those that move, and so say
+# what would have been done. Fence and adopt stand above them all and must go on in spite of it, or
+# there could be two Joes. A stray gateway left alone is the second one. Adopt moves nobody, since
+# the move was made elsewhere; by its old record T440 would lend its vote to the wrong node, and
+# fence the right one.
 TABLE: tuple[Row, ...] = (
     Row(ANY, d.newer_record_seen, Kind.ADOPT, WARN, _newer),
     Row(REACHED, d.other_runs_a_gateway, Kind.FENCE, CRITICAL, _fence, to_other=True),
     # serving: look at the other node, and perhaps go home
+    Row(SERVING, d.other_in_maintenance, Kind.NOTHING, OK, _serves_maintenance),
     Row(SERVING, d.other_misses_probes, Kind.LOOK_AGAIN, OK, _other_quiet),
     Row(SERVING, d.other_not_promotable, Kind.NOTHING, WARN, _serves_alone),
     Row(SERVING, d.holder_preferred, Kind.NOTHING, OK, _serves),
     Row(SERVING, d.latched, Kind.NOTHING, WARN, _latched),
     Row(SERVING, d.failback_by_hand, Kind.NOTHING, OK, _by_hand),
     Row(SERVING, d.preferred_not_well_long_enough, Kind.NOTHING, OK, _soon),
+    Row(SERVING, d.moves_are_paused, Kind.HOLD, OK, _would_fail_back, to_other=True),
     Row(SERVING, d.always, Kind.FAILBACK, OK, _failback, to_other=True),
     # answers, but its gateway does not
     Row(NOT_WELL, d.guard_still_tries, Kind.NOTHING, WARN, _guard_tries),
@@ -150,12 +184,21 @@ TABLE: tuple[Row, ...] = (
     Row(HEARD, d.always, Kind.NOTHING, WARN, _heard),
     Row(QUIET, d.always, Kind.LOOK_AGAIN, WARN, _quiet),
     # gone: the other node, if it can
-    Row(SILENT | NOT_WELL, d.other_not_promotable, Kind.NOTHING, CRITICAL, _nobody),
-    Row(SILENT | NOT_WELL, d.two_failovers_already, Kind.NOTHING, CRITICAL, _no_third),
-    Row(SILENT | NOT_WELL, d.always, Kind.FAILOVER, CRITICAL, _failover, to_other=True),
+    Row(GONE, d.other_not_promotable, Kind.NOTHING, CRITICAL, _nobody),
+    Row(GONE, d.two_failovers_already, Kind.NOTHING, CRITICAL, _no_third),
+    Row(GONE, d.moves_are_paused, Kind.HOLD, CRITICAL, _would_fail_over, to_other=True),
+    Row(GONE, d.always, Kind.FAILOVER, CRITICAL, _failover, to_other=True),
 )
 
 
 def decide(situation: Situation) -> Decision:
     """The decision of the first row of the table that fits; the table covers every situation."""
-    return next(row for row in TABLE if row.fits(situation)).decision(situation)
+    decision = next(row for row in TABLE if row.fits(situation)).decision(situation)
+    return _with_pause(situation, decision)
+
+
+def _with_pause(s: Situation, decision: Decision) -> Decision:
+    """While a pause is in force every reason says so: it is the run's name, and the alert."""
+    if s.pause is None or s.pause.short in decision.reason:
+        return decision
+    return replace(decision, reason=f"{decision.reason}; {s.pause.said}")

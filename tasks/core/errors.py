@@ -10,7 +10,8 @@ DualJoeError
 ├── Refused                        a guard said no; nothing was changed
 │   ├── NotPromotable              the other node cannot take over, and why
 │   ├── StaleRecord                the record changed since it was read
-│   └── MoveHeld                   another move is under way
+│   ├── MoveHeld                   another move is under way
+│   └── Paused                     a person has paused what checks do by themselves
 └── NotStopped                     a stop that could not be proven
 
 RunOver                            this run may not act any more; no DualJoeError, so that nothing
@@ -76,6 +77,10 @@ class StaleRecord(Refused):
 
 class MoveHeld(Refused):
     """Another move is under way."""
+
+
+class Paused(Refused):
+    """A person has paused the moves that checks make by themselves."""
 
 
 class NotStopped(DualJoeError):

@@ -57,8 +57,8 @@ def after_action(s: Situation, decision: Decision, *, moved: bool) -> History:
 def is_alert_due(
     history: History, level: Level, now: Moment, reminder_seconds: float, *, acted: bool
 ) -> bool:
-    """One alert a change of level, one an action that was carried out, and a reminder while it is
-    critical.
+    """One alert a change of level, one an action that was carried out (or that a pause holds back,
+    the first time), and a reminder while it is critical.
     """
     if acted or level != history.level:
         return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from tasks.core.pause import effect
 from tasks.core.situation import (
     Situation,
     age,
@@ -84,7 +85,9 @@ def describe_other(s: Situation) -> str:
 
 def held_back(s: Situation) -> list[str]:
     """What does not happen by itself now, and who could change that; [] when all does."""
-    limit, held = age(s.site.times.latch_seconds), []
+    limit, held = age(s.site.times.latch_seconds), list[str]()
+    if s.pause is not None:
+        held.append(f"{s.pause.said}: {effect(s.pause)}")
     if latched(s):
         held.append(f"latched, two failovers within {limit}: no failback until acknowledged")
     if two_failovers_already(s):

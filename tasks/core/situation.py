@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tasks.core.pause import Pause
 from tasks.core.site import Site
 from tasks.core.state import History, Moment, Observation, Record, Ssh, Standing, standing
 
@@ -19,6 +20,7 @@ class Kind(StrEnum):
     FENCE = "fence"
     FAILOVER = "failover"
     FAILBACK = "failback"
+    HOLD = "hold back"  # a failover or failback that a pause keeps from being made
 
 
 class Level(StrEnum):
@@ -32,7 +34,8 @@ class Level(StrEnum):
 @dataclass(frozen=True)
 class Decision:
     """`reason` is one sentence: the log line, the alert and the run's name. `node` is whom it is
-    done to: the node to promote or fence. `epoch` is that of the record afterwards.
+    done to: the node to promote (or that a pause keeps from it) or to fence. `epoch` is that of the
+    record afterwards.
     """
 
     kind: Kind
@@ -47,6 +50,7 @@ class Situation:
     """All that a decision may depend on.
 
     `record_since`: wall clock, for people alone: when T440 took over its record, if that is known.
+    `pause`: the one that is in force now.
     """
 
     site: Site
@@ -55,6 +59,7 @@ class Situation:
     history: History
     now: Moment
     record_since: float | None = None
+    pause: Pause | None = None
 
     @property
     def holder(self) -> Observation:
@@ -83,6 +88,8 @@ def newest_record(s: Situation) -> Record:
 def why_not_promotable(s: Situation, node: Observation) -> str:
     """Why `node` cannot take over now, "" when it can."""
     limit = s.site.times.memory_limit_seconds
+    if s.pause is not None and is_in_maintenance(s, node):
+        return s.pause.said
     if why := why_not_reachable(s, node):
         return why
     if node.gateway_runs and node.node != s.record.holder:
@@ -104,6 +111,10 @@ def why_not_reachable(s: Situation, node: Observation) -> str:
     if node.asked_seconds > s.site.times.other_heard_seconds:
         return f"{node.node}'s guard has not asked for {age(node.asked_seconds)}"
     return ""
+
+
+def is_in_maintenance(s: Situation, node: Observation) -> bool:
+    return s.pause is not None and s.pause.node == node.node
 
 
 def unreachable_word(node: Observation) -> str:
@@ -134,6 +145,15 @@ def newer_record_seen(s: Situation) -> bool:
 
 def other_runs_a_gateway(s: Situation) -> bool:
     return s.other.gateway_runs is True
+
+
+def other_in_maintenance(s: Situation) -> bool:
+    return is_in_maintenance(s, s.other)
+
+
+def moves_are_paused(s: Situation) -> bool:
+    """The whole site, or the holder's own maintenance: then Joe stays where he is."""
+    return s.pause is not None and s.pause.node in ("", s.holder.node)
 
 
 def other_misses_probes(s: Situation) -> bool:

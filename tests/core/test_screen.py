@@ -7,14 +7,16 @@ from dataclasses import replace
 import pytest
 
 from tasks.core.decide import decide
+from tasks.core.pause import Pause
 from tasks.core.screen import Asked, describe, is_same, stamped
 from tasks.core.situation import Situation
-from tasks.core.state import History, Observation
+from tasks.core.state import History, Moment, Observation
 from tests.core.sites import A1, B2, NOW, gone, idle, serving, situation
 
 # 2027-01-15 08:00:00 UTC is NOW.wall.
 ONCE, TWICE = (NOW.wall - 1800,), (NOW.wall - 1800, NOW.wall - 900)
 LATCHED = History(failovers=TWICE, latched=True, preferred_well_since=NOW.boot)
+PAUSED = Pause("new switch", 3600.0, NOW, "boot-1", by="Anna")
 WELL = situation(A1, serving("pc-a"), idle("pc-b"))
 
 
@@ -99,6 +101,25 @@ def test_a_node_that_did_not_answer_has_no_known_store() -> None:
             "- paused or latched: failback is by hand, by the site file",
             id="failback by hand",
         ),
+        pytest.param(
+            replace(WELL, pause=PAUSED),
+            "- paused or latched: paused until 2027-01-15 09:00 UTC by Anna (new switch): checks"
+            " watch and report, and move nothing",
+            id="paused: until when, by whom and why",
+        ),
+        pytest.param(
+            replace(WELL, pause=replace(PAUSED, node="pc-b", by="")),
+            "- paused or latched: pc-b is in maintenance until 2027-01-15 09:00 UTC (new switch):"
+            " no check moves Joe to pc-b or away from it, and as the standby it may be away without"
+            " being a failure",
+            id="maintenance of a node",
+        ),
+        pytest.param(
+            replace(WELL, pause=replace(PAUSED, node="pc-b")),
+            "- could pc-b take over now: no: pc-b is in maintenance until 2027-01-15 09:00 UTC by"
+            " Anna (new switch)",
+            id="a node in maintenance could not take over",
+        ),
     ],
 )
 def test_a_line_of_the_screen(s: Situation, line: str) -> None:
@@ -138,6 +159,13 @@ def other(seen: Observation) -> Situation:
             WELL, replace(WELL, history=History(failovers=ONCE)), True, id="one failover is known"
         ),
         pytest.param(WELL, replace(WELL, history=LATCHED), False, id="latched"),
+        pytest.param(WELL, replace(WELL, pause=PAUSED), False, id="paused"),
+        pytest.param(
+            replace(WELL, pause=PAUSED, now=Moment(NOW.boot + 60, NOW.wall + 60)),
+            replace(WELL, pause=PAUSED, now=Moment(NOW.boot + 3000, NOW.wall + 3000)),
+            True,
+            id="a pause goes on",
+        ),
         pytest.param(WELL, replace(WELL, record_since=NOW.wall), False, id="another date"),
         pytest.param(WELL, replace(WELL, record=B2), False, id="another holder"),
     ],
