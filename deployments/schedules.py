@@ -13,6 +13,7 @@ INTERVALS = {
     "check": "check_seconds",
     "sync": "sync_seconds",
     "backup": "backup_seconds",
+    "scrub": "scrub_seconds",
     "drill": "drill_seconds",
 }
 

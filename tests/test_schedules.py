@@ -42,6 +42,7 @@ def test_every_flow_of_the_site_is_deployed_under_its_name(document: dict[str, A
         "memory_sync",
         "backup_primary_tier",
         "backup_dr_tier",
+        "scrub",
         "drill",
     }
     assert not any("concurrency_limit" in one for one in document["deployments"])
@@ -57,13 +58,16 @@ def test_the_backups_are_staggered_by_half_an_hour(document: dict[str, Any]) -> 
 def test_ten_times_as_fast_the_stagger_is_kept_and_counts_from_the_start(
     document: dict[str, Any],
 ) -> None:
-    times = Times(check_seconds=3, sync_seconds=30, backup_seconds=60, drill_seconds=600)
+    times = Times(
+        check_seconds=3, sync_seconds=30, backup_seconds=60, scrub_seconds=60, drill_seconds=600
+    )
     found = schedules(with_intervals(document, times, START))
     assert {flow: one["interval"] for flow, one in found.items()} == {
         "health_check": 3,
         "memory_sync": 30,
         "backup_primary_tier": 60,
         "backup_dr_tier": 60,
+        "scrub": 60,
         "drill": 600,
     }
     offsets = {

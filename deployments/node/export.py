@@ -2,8 +2,8 @@
 
 The command that the peer's rsync sends names an export, never a folder of this machine:
 `[t<seconds>/]memory/<agent>/`, `[t<seconds>/]settings/openclaw.json`,
-`[t<seconds>/]store/<store>/<snapshot>/...` or `[t<seconds>/]stage/<source>/...`. Everything else is
-one line on stderr and exit code 2.
+`[t<seconds>/]store/<store>/<snapshot>/...`, `[t<seconds>/]offer/<store>/` or
+`[t<seconds>/]stage/<source>/...`. Everything else is one line on stderr and exit code 2.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from . import params as p
 from .config import NodeConfig
 from .errors import BadInput, NodeError
 from .memory import SETTINGS, workspaces
+from .shelf import OFFER
 
 LONGEST_SECONDS = 6 * 3600
 DEFAULT_SECONDS = 600
@@ -78,6 +79,10 @@ def find_export(config: NodeConfig, path: str) -> tuple[Path, str]:
         if match:
             store, snapshot, inside = match.groups()
             return config.stores / store / "snaps" / snapshot, _inside(inside)
+    elif kind == "offer":
+        store = rest.rstrip("/")
+        if re.fullmatch(p.STORE, store):
+            return config.stores / store / OFFER, "./"
     elif kind == "stage":
         source, _, inside = rest.partition("/")
         if source in config.sources and inside in ("tree", "tree/", "manifest.json"):

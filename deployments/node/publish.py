@@ -11,10 +11,12 @@ from . import params as p
 from .config import NodeConfig
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
+from .farm import PULLED, ensure_farm
 from .manifest import (
     Files,
     differing,
     hash_file,
+    identity,
     read_manifest,
     root_hash,
     size_of,
@@ -24,14 +26,13 @@ from .manifest import (
 )
 from .memory import SETTINGS, patterns_of
 from .prune import prune
-from .pull import PEER_MANIFEST, PULLED
+from .pull import PEER_MANIFEST
 from .refuse import Limits, Verdict, judge
 from .rejected import REFUSED, reject
 from .shelf import (
     VERIFIED,
     Shelf,
     current_id,
-    ensure_farm,
     lock,
     make_id,
     open_shelf,
@@ -118,7 +119,8 @@ class _Draft:
         reasons = self._peer_reasons() + list(verdict.reasons)
         if reasons and not accept:
             self._refuse(snapshot, reasons)
-        held = {} if accept else verdict.held
+        held = {path: why for path, why in verdict.held.items() if self._can_hold(path)}
+        held = {} if accept else held
         for path in held:
             self._hold(path)
         bad = {path: why for path, why in self.bad.items() if path not in held}
@@ -196,6 +198,13 @@ class _Draft:
             f"{self.shelf.store}: refused as {snapshot}: " + "; ".join(reasons),
             f"the last good snapshot stays; to take it all the same: accept {snapshot}",
         )
+
+    def _can_hold(self, path: str) -> bool:
+        """Whether the last good version has not rotted meanwhile."""
+        try:
+            return hash_file(self._base_tree() / path) == identity(self.base["files"].get(path))
+        except OSError:
+            return False
 
     def _hold(self, path: str) -> None:
         """Put the last good version back: a hard link, as in the farm."""

@@ -13,16 +13,16 @@ from . import params as p
 from .config import NodeConfig
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
+from .farm import PULLED, ensure_farm
 from .manifest import read_manifest, verify, write_about
 from .memory import SETTINGS, patterns_of
 from .patterns import make_filters
 from .pins import DAY_SECONDS, pin
-from .shelf import Shelf, discard, ensure_farm, lock, open_shelf, put_in_place
+from .shelf import Shelf, discard, lock, open_shelf, put_in_place
 from .space import Size, require_room
 from .transfer import BACKUP, MEMORY, Link, Pass, connection, make_rsync, peer_of, run_rsync
 
 MAX_PASSES = 5
-PULLED = "pulled.json"
 PEER_MANIFEST = "peer-manifest.json"
 PIN_DAYS = 30
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")

@@ -6,7 +6,11 @@ snaps/<id>/tree/         published, never written again;  snaps/<id>/manifest.js
 current                  symlink to snaps/<id>
 pins/<name>              a snapshot that retention must keep
 .rejected/  .trash/      refused, and on the way out
+.offer/<sha256>          good files for the peer, which heals its own with them
+.heal/                   what a heal is working with
 verified.json            when the newest content was last seen and verified
+rotten.json              what is not as it was published, until it is healed
+scrub.json               how far the scrub has read
 applied.json             memory only: what this node took in from whom
 """
 
@@ -18,7 +22,6 @@ import json
 import os
 import secrets
 import shutil
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,9 +32,9 @@ from typing import Any
 from .config import NodeConfig
 from .durable import sync_folder
 from .errors import BadInput, Failed, Refused
-from .manifest import walk
 
 VERIFIED = "verified.json"
+OFFER = ".offer"
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,13 @@ def open_shelf(config: NodeConfig, store: str) -> Shelf:
 
 
 @contextmanager
-def lock(shelf: Shelf, wait_seconds: float = 10.0) -> Iterator[int]:
+def lock(shelf: Shelf, wait_seconds: float = 10.0, name: str = ".lock") -> Iterator[int]:
     """Hold the store; yields the lock's descriptor.
 
     A child that inherits the descriptor holds the lock as well: an rsync that outlives us can
     then never write into what somebody else publishes. Raises Refused when another one holds it.
     """
-    descriptor = os.open(shelf.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(shelf.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + wait_seconds
         while True:
@@ -169,42 +172,6 @@ def set_current(shelf: Shelf, snapshot: str) -> None:
     os.symlink(f"snaps/{snapshot}", beside)
     os.rename(beside, shelf.folder / "current")
     sync_folder(shelf.folder)
-
-
-def ensure_farm(shelf: Shelf) -> None:
-    """Make .incoming, when it is missing, from hard links to the current snapshot.
-
-    The links are made beside and renamed, so a half-made farm is never pulled into.
-    """
-    if shelf.tree.is_dir():
-        return
-    discard(shelf, shelf.incoming)
-    beside = shelf.folder / ".farm.new"
-    discard(shelf, beside)
-    (beside / "tree").mkdir(parents=True, mode=0o700)
-    current = current_id(shelf)
-    if current:
-        link_tree(shelf.snaps / current / "tree", beside / "tree")
-    os.rename(beside, shelf.incoming)
-
-
-def link_tree(source: Path, target: Path) -> None:
-    """The same folders, with modes and times, and every file as a hard link; `target` is empty."""
-    folders = []
-    for folder, names, _ in os.walk(source):
-        made = target / os.path.relpath(folder, source)
-        folders.append((folder, made))
-        for name in names:
-            if not os.path.islink(os.path.join(folder, name)):
-                os.mkdir(made / name, 0o700)
-    for path, status in walk(source):
-        if stat.S_ISLNK(status.st_mode):
-            os.symlink(os.readlink(source / path), target / path)
-            shutil.copystat(source / path, target / path, follow_symlinks=False)
-        else:
-            os.link(source / path, target / path)
-    for folder, made in reversed(folders):  # inner ones first: a link made changes the time
-        shutil.copystat(folder, made)
 
 
 def discard(shelf: Shelf, folder: Path) -> None:

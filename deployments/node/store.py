@@ -11,6 +11,7 @@ from .errors import Failed
 from .manifest import walk
 from .pins import pinned_ids
 from .rejected import list_refused
+from .rotten import read_rotten
 from .shelf import (
     VERIFIED,
     Shelf,
@@ -55,8 +56,8 @@ def store_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store"?} -> {"stores": {store: {"current": id or null, "age_seconds": float or null,
     "snapshots": [{"id", "time", "origin", "epoch", "files", "bytes", "pinned"}],
     "rejected": [{"id", "time", "reasons", "origin", "epoch", "tier"}],
-    "drill": {"time", "wrong", ...} or null, "applied": {peer: {"snapshot", "epoch", "own",
-    "time"}}}}}.
+    "drill": {"time", "wrong", ...} or null, "rotten": int, "applied": {peer: {"snapshot",
+    "epoch", "own", "time"}}}}}.
 
     `age_seconds` is the age of the newest verified content; null when there is none. Snapshots
     are listed oldest first; a ruined one is left out.
@@ -89,6 +90,7 @@ def _describe(config: NodeConfig, shelf: Shelf) -> dict[str, Any]:
         "snapshots": snapshots,
         "rejected": list_refused(shelf),
         "drill": read_json(shelf.folder / DRILL) or None,
+        "rotten": len(read_rotten(shelf)),
         "applied": read_applied(shelf),
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 from tasks.core.site import Site
 from tasks.core.situation import age
 
-HEAD = ("container", "tier", "newest verified", "size", "kept", "refused", "last drill")
+HEAD = ("container", "tier", "newest verified", "size", "kept", "refused", "rotten", "last drill")
 
 
 def describe_tiers(site: Site, stores: dict[str, dict[str, Any]], now: float) -> str:
@@ -25,9 +25,9 @@ def describe_tiers(site: Site, stores: dict[str, dict[str, Any]], now: float) ->
     return "\n".join(lines) + "\n"
 
 
-def _cells(about: dict[str, Any] | None, now: float) -> tuple[str, str, str, str, str]:
+def _cells(about: dict[str, Any] | None, now: float) -> tuple[str, ...]:
     if about is None:
-        return "not known", "", "", "", ""
+        return "not known", "", "", "", "", ""
     snapshots, seconds = about.get("snapshots", []), about.get("age_seconds")
     current = [one for one in snapshots if one["id"] == about.get("current")]
     newest = "none" if seconds is None else f"{age(seconds)} old"
@@ -36,7 +36,8 @@ def _cells(about: dict[str, Any] | None, now: float) -> tuple[str, str, str, str
     drill = about.get("drill") or {}
     verdict = f"{len(drill['wrong'])} wrong" if drill.get("wrong") else "good"
     told = f"{verdict}, {age(max(0.0, now - drill['time']))} ago" if drill else ""
-    return newest, size, str(len(snapshots)), str(len(refused)) if refused else "", told
+    counts = (str(len(refused) or ""), str(about.get("rotten") or ""))
+    return newest, size, str(len(snapshots)), *counts, told
 
 
 def in_words(size: float) -> str:

@@ -29,6 +29,7 @@ class Times(BaseModel):
     check_seconds: float = _seconds(30, "between two health checks")
     sync_seconds: float = _seconds(300, "between two memory syncs")
     backup_seconds: float = _seconds(3600, "between two backups of a tier")
+    scrub_seconds: float = _seconds(3600, "between two scrubs, each of 1/24 of every store")
     drill_seconds: float = _seconds(86_400, "between two rehearsals of a restore")
     failback_after_seconds: float = _seconds(300, "the preferred node must be well for so long")
     restart_grace_seconds: float = _seconds(20, "an unwell gateway is left alone for so long")

@@ -9,7 +9,11 @@ from tests.core.sites import NOW, site
 
 
 def store(
-    age: float | None, *sizes: int, rejected: int = 0, drill: dict[str, Any] | None = None
+    age: float | None,
+    *sizes: int,
+    rejected: int = 0,
+    rotten: int = 0,
+    drill: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     snapshots = [{"id": str(number), "bytes": size} for number, size in enumerate(sizes)]
     return {
@@ -17,13 +21,17 @@ def store(
         "age_seconds": age,
         "snapshots": snapshots,
         "rejected": [{}] * rejected,
+        "rotten": rotten,
         "drill": drill,
     }
 
 
 def test_each_container_on_each_tier_is_a_row() -> None:
     stores = {
-        "pc-a": {"backup/oc-core": store(1200, 10, 5_400_000), "backup/oc-work": store(None)},
+        "pc-a": {
+            "backup/oc-core": store(1200, 10, 5_400_000, rotten=3),
+            "backup/oc-work": store(None),
+        },
         "pc-b": {
             "backup/oc-core": store(
                 90_000, 2000, rejected=1, drill={"time": NOW.wall - 7200, "wrong": []}
@@ -32,18 +40,18 @@ def test_each_container_on_each_tier_is_a_row() -> None:
         },
     }
     assert describe_tiers(site(), stores, NOW.wall) == (
-        "| container | tier | newest verified | size | kept | refused | last drill |\n"
-        "| --- | --- | --- | --- | --- | --- | --- |\n"
-        "| oc-core | pc-a (primary) | 20 min old | 5 MB | 2 |  |  |\n"
-        "| oc-core | pc-b (DR) | 25 h old | 2 kB | 1 | 1 | good, 2 h ago |\n"
-        "| oc-work | pc-a (primary) | none |  | 0 |  |  |\n"
-        "| oc-work | pc-b (DR) | 60 s old | 2 kB | 1 |  | 2 wrong, 60 s ago |\n"
+        "| container | tier | newest verified | size | kept | refused | rotten | last drill |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| oc-core | pc-a (primary) | 20 min old | 5 MB | 2 |  | 3 |  |\n"
+        "| oc-core | pc-b (DR) | 25 h old | 2 kB | 1 | 1 |  | good, 2 h ago |\n"
+        "| oc-work | pc-a (primary) | none |  | 0 |  |  |  |\n"
+        "| oc-work | pc-b (DR) | 60 s old | 2 kB | 1 |  |  | 2 wrong, 60 s ago |\n"
     )
 
 
 def test_a_node_that_is_away_is_not_known() -> None:
     told = describe_tiers(site(), {"pc-a": {}}, NOW.wall)
-    assert "| oc-core | pc-b (DR) | not known |  |  |  |  |" in told
+    assert "| oc-core | pc-b (DR) | not known |  |  |  |  |  |" in told
 
 
 def test_sizes_are_told_in_words() -> None:

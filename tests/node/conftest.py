@@ -12,6 +12,7 @@ import pytest
 
 from .loopback import Node, Sshd
 from .terms_ground import Terms, terms
+from .tiers_ground import Tiers
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +80,20 @@ def ground(world: Terms) -> Iterator[Terms]:
     world.bring_home()
     yield world
     world.never_two()
+
+
+@pytest.fixture(scope="session")
+def tiers_once(sshd: Sshd, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tiers, Path]:
+    folder = tmp_path_factory.mktemp("tiers")
+    made = Tiers(sshd, folder / "now")
+    subprocess.run(("cp", "-a", str(folder / "now"), str(folder / "kept")), check=True)
+    return made, folder
+
+
+@pytest.fixture
+def tiers(tiers_once: tuple[Tiers, Path]) -> Tiers:
+    """The same three machines, as they were at first."""
+    made, folder = tiers_once
+    subprocess.run(("rm", "-rf", str(folder / "now")), check=True)
+    subprocess.run(("cp", "-a", str(folder / "kept"), str(folder / "now")), check=True)
+    return made

@@ -20,6 +20,7 @@ def config(tmp_path: Path) -> NodeConfig:
         "home/.openclaw/workspace",
         f"state/stores/memory/snaps/{ID}/tree",
         f"state/stores/backup/oc-core/snaps/{ID}/tree",
+        "state/stores/backup/oc-core/.offer",
         "state/stage/oc-core/gen-1/tree",
     ):
         (tmp_path / folder).mkdir(parents=True)
@@ -42,6 +43,7 @@ GOOD = {
         f"state/stores/backup/oc-core/snaps/{ID}",
         "manifest.json",
     ),
+    "offer/backup/oc-core/": ("state/stores/backup/oc-core/.offer", "./"),
     "stage/oc-core/tree/": ("state/stage/oc-core/gen-1", "tree/"),
 }
 
@@ -71,6 +73,11 @@ BAD = {
     "a store that is no store": SENDER + f"store/other/{ID}/tree/",
     "a snapshot that is not there": SENDER + f"store/memory/{ID[:-1]}0/tree/",
     "what is being pulled": SENDER + "store/memory/.incoming/tree/",
+    "a store that offers nothing": SENDER + "offer/memory/",
+    "an offer of no store": SENDER + "offer/other/",
+    "an offer that climbs": SENDER + "offer/backup/../",
+    "a path inside an offer": SENDER + "offer/backup/oc-core/" + "0" * 64,
+    "the stores' folder as an offer": SENDER + "offer/",
     "an unknown source": SENDER + "stage/oc-work/tree/",
     "two paths": SENDER + "memory/main/ /etc/",
     "a wildcard": SENDER + "memory/*/",

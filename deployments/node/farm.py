@@ -1,0 +1,105 @@
+"""`.incoming/tree`: what a pull starts from, hard links to the newest snapshot without its rot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from pathlib import Path
+
+from .manifest import walk
+from .rotten import Fault, read_rotten
+from .shelf import Shelf, current_id, discard, lock
+
+PULLED = "pulled.json"
+PUBLISH_SECONDS = 60.0
+
+
+def ensure_farm(shelf: Shelf) -> None:
+    """Make .incoming, when it is missing, from hard links to the current snapshot.
+
+    The links are made beside and renamed, so a half-made farm is never pulled into. A file that
+    rotted is left out: rsync, which looks at size and time, would take it for the source's.
+    """
+    if shelf.tree.is_dir():
+        return
+    discard(shelf, shelf.incoming)
+    beside = shelf.folder / ".farm.new"
+    discard(shelf, beside)
+    (beside / "tree").mkdir(parents=True, mode=0o700)
+    current = current_id(shelf)
+    if current:
+        link_tree(shelf.snaps / current / "tree", beside / "tree")
+        leave_out(shelf, beside / "tree", read_rotten(shelf))
+    os.rename(beside, shelf.incoming)
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """The same folders, with modes and times, and every file as a hard link; `target` is empty."""
+    folders = []
+    for folder, names, _ in os.walk(source):
+        made = target / os.path.relpath(folder, source)
+        folders.append((folder, made))
+        for name in names:
+            if not os.path.islink(os.path.join(folder, name)):
+                os.mkdir(made / name, 0o700)
+    for path, status in walk(source):
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(source / path), target / path)
+            shutil.copystat(source / path, target / path, follow_symlinks=False)
+        else:
+            os.link(source / path, target / path)
+    for folder, made in reversed(folders):  # inner ones first: a link made changes the time
+        shutil.copystat(folder, made)
+
+
+def leave_out(shelf: Shelf, tree: Path, faults: list[Fault]) -> None:
+    """Take the links to rotten files out of a tree that is no snapshot."""
+    for file in _find_links(shelf, tree, faults):
+        if not os.access(file.parent, os.W_OK):
+            os.chmod(file.parent, 0o700)  # the next pull sets it back
+        file.unlink(missing_ok=True)
+
+
+def _find_links(shelf: Shelf, tree: Path, faults: list[Fault]) -> list[Path]:
+    found = []
+    for fault in faults:
+        path = str(fault["path"])
+        snapshots = fault["snapshots"] if fault["kind"] == "file" else []
+        if any(_is_same(tree / path, shelf.snaps / one / "tree" / path) for one in snapshots):
+            found.append(tree / path)
+    return found
+
+
+def quarantine(shelf: Shelf, wait_seconds: float) -> None:
+    """Take what rotted out of .incoming: the next pull brings it anew from its source.
+
+    Between a pull and its publish it waits, at most that long; then what was pulled is to be pulled
+    again. Raises Refused when another run holds the store for so long.
+    """
+    faults, deadline = read_rotten(shelf), time.monotonic() + wait_seconds
+    while faults:
+        with lock(shelf, max(0.0, deadline - time.monotonic())):
+            if not _find_links(shelf, shelf.tree, faults):
+                return
+            if not _is_about_to_publish(shelf) or time.monotonic() >= deadline:
+                leave_out(shelf, shelf.tree, faults)
+                (shelf.incoming / PULLED).unlink(missing_ok=True)
+                return
+        time.sleep(0.2)
+
+
+def _is_about_to_publish(shelf: Shelf) -> bool:
+    try:
+        pulled = os.lstat(shelf.incoming / PULLED).st_mtime
+    except OSError:
+        return False
+    return 0 <= time.time() - pulled < PUBLISH_SECONDS
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samestat(os.lstat(one), os.lstat(other))
+    except OSError:
+        return False

@@ -1,0 +1,103 @@
+"""A container's backups on two tiers, and rot in them, for the tests of scrub and heal."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from deployments.node.manifest import verify
+
+from .loopback import Node, Sshd, back_up
+
+STORE = "backup/oc-core"
+ODD = os.fsdecode(b"-x\n'q\" \xff* $(id).txt")
+FILES = {"a.txt": "hello\n", "sub/b.txt": "second\n", f"sub/{ODD}": "odd name\n", "same.txt": "x\n"}
+
+
+class Tiers:
+    """T440 with a container, pc-a with three backups of it, pc-b with pc-a's newest."""
+
+    def __init__(self, sshd: Sshd, folder: Path) -> None:
+        self.source = folder / "oc-core"
+        for path, text in FILES.items():
+            (self.source / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.source / path).write_text(text)
+        (self.source / "link").symlink_to("a.txt")
+        os.utime(self.source / "sub", ns=(10**18, 10**18))
+        self.t440 = Node(folder, "t440", sources={"oc-core": str(self.source)})
+        self.a, self.b = Node(folder, "pc-a"), Node(folder, "pc-b")
+        self.a.reach(sshd, self.t440)
+        self.a.reach(sshd, self.b)
+        self.b.reach(sshd, self.a)
+        for number in range(3):
+            (self.source / "changing.txt").write_text(f"version {number}\n")
+            self.to_a()
+        self.to_b()
+
+    def to_a(self) -> dict[str, Any]:
+        self.t440.call("store stage", source="oc-core")
+        return back_up(self.a, "t440", "stage/oc-core", "primary")
+
+    def to_b(self) -> dict[str, Any]:
+        return back_up(self.b, "pc-a", f"store/{STORE}/{snapshots(self.a)[-1].name}", "dr")
+
+    def heal(self, node: Node, peer: Node) -> dict[str, Any]:
+        """As T440 does it: what is here first, then the other tier's offer."""
+        told = node.call("store heal", store=STORE)
+        if told["wanted"]:
+            peer.call("store offer", store=STORE, sha256=told["wanted"])
+            told = node.call("store heal", store=STORE, peer=peer.name)
+            peer.call("store offer", store=STORE, sha256=[])
+        return told
+
+
+def snapshots(node: Node) -> list[Path]:
+    return sorted((node.config.stores / STORE / "snaps").iterdir())
+
+
+def rot(file: Path) -> None:
+    """Flip one bit; size, mode and times stay, as on a disk that forgets."""
+    status = file.stat()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    with file.open("r+b") as stream:
+        stream.write(data)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def scrub(node: Node, **more: Any) -> dict[str, Any]:
+    """All of a store."""
+    return node.call("store scrub", store=STORE, of=1, **more)
+
+
+def names(faults: list[dict[str, Any]]) -> set[str]:
+    return {fault["path"] for fault in faults}
+
+
+def state(node: Node) -> dict[str, tuple[Any, ...]]:
+    """Path -> mode, mtime, content and number of links of everything below snaps."""
+    found: dict[str, tuple[Any, ...]] = {}
+    root = node.config.stores / STORE / "snaps"
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = Path(folder) / name
+            status = path.lstat()
+            content: Any = os.readlink(path) if path.is_symlink() else ""
+            if path.is_file() and not path.is_symlink():
+                content = (path.read_bytes(), status.st_nlink)
+            times = 0 if path.is_symlink() else status.st_mtime_ns
+            found[str(path.relative_to(root))] = (status.st_mode, times, content)
+    return found
+
+
+def without_links(found: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    """The same, but for how many links a file has: .incoming holds one less after a healing."""
+    return {
+        path: (mode, times, content[0] if isinstance(content, tuple) else content)
+        for path, (mode, times, content) in found.items()
+    }
+
+
+def all_whole(node: Node) -> bool:
+    return all(verify(snapshot) == [] for snapshot in snapshots(node))
