@@ -1,4 +1,4 @@
-"""`python -m deployments.server`: Prefect's server, with two faults of it on SQLite kept away.
+"""`python -m deployments.server`: Prefect's server, without two faults on SQLite, and less busy.
 
 Python's collector runs in whichever thread allocates, here the server's only event loop. When it
 finds a SQLite cursor whose connection waits for the database in another thread, it waits for that
@@ -10,20 +10,27 @@ A transaction that reads before it writes fails at once when another one wrote i
 the busy timeout is: the server answers 503, and its client asks again 2 s later or more. A check
 then begins late, or is not ordered. Beginning every transaction as one that writes makes it wait
 its turn, which is milliseconds.
+
+Its queue of background tasks looks around four times a second for what nobody orders here so often:
+once a second costs T440 a fifth less (2.2 % of a core instead of 2.9 %, with nothing to do).
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import runpy
 import sys
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
+from prefect.server.api import background_workers
 from prefect.server.database import configurations
 
 COLLECT_SECONDS = 60.0
+LOOK_AROUND = timedelta(seconds=1)
 
 
 def collect_now_and_then() -> None:
@@ -44,9 +51,18 @@ def begin_as_writers() -> None:
     kind.begin_transaction = begin_transaction  # type: ignore[method-assign]
 
 
+def look_around_less() -> None:
+    """Have the queue of background tasks look for new and due ones once a second."""
+    queue: Any = background_workers
+    queue.Worker = functools.partial(
+        queue.Worker, minimum_check_interval=LOOK_AROUND, scheduling_resolution=LOOK_AROUND
+    )
+
+
 def main() -> None:
     """Run `prefect server start` with the words of the command line."""
     begin_as_writers()
+    look_around_less()
     gc.disable()
     threading.Thread(target=collect_now_and_then, daemon=True).start()
     sys.argv = ["prefect", "server", "start", *sys.argv[1:]]
