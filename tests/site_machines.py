@@ -17,7 +17,7 @@ from tasks.core.site import Site, parse_site
 from tasks.core.state import Health
 from tasks.remote.http import probe_healthz
 from tasks.remote.local import call_local
-from tasks.remote.nodes import close_all, node
+from tasks.remote.nodes import close_site, node
 from tests.node.terms_ground import FAST, power_on_with_free_votes
 
 SECONDS = 20.0  # the deadline of every wait in these tests
@@ -109,4 +109,4 @@ def ground(write_seconds: float = 0.2, *, guards: bool = True, **times: float) -
             try:
                 yield made
             finally:
-                close_all()
+                close_site(made.site)

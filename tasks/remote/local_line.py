@@ -74,10 +74,9 @@ def line_of(watchdog: Watchdog) -> LocalLine:
         return _lines[watchdog]
 
 
-def close_lines() -> None:
-    """End every one of this process."""
+def close_line(watchdog: Watchdog) -> None:
+    """End the one of this process and that machine, if there is one."""
     with _lock:
-        lines = list(_lines.values())
-        _lines.clear()
-    for line in lines:
+        line = _lines.pop(watchdog, None)
+    if line is not None:
         line.close()

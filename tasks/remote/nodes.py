@@ -6,7 +6,7 @@ import threading
 
 from tasks.core.site import Site
 from tasks.remote.address import Address
-from tasks.remote.local_line import close_lines
+from tasks.remote.local_line import close_line
 from tasks.remote.ssh import Connection
 
 _connections: dict[Address, Connection] = {}
@@ -33,11 +33,11 @@ def node(site: Site, name: str) -> Connection:
         return _connections.setdefault(address, Connection(address))
 
 
-def close_all() -> None:
-    """End every connection of this process, and its own joe.pyz."""
-    close_lines()
+def close_site(site: Site) -> None:
+    """End those that belong to one site; another thread may be at work on another one."""
+    close_line(site.watchdog)
+    addresses = [address_of(site, name) for name in site.nodes]
     with _lock:
-        connections = list(_connections.values())
-        _connections.clear()
-    for connection in connections:
+        found = [_connections.pop(one) for one in addresses if one in _connections]
+    for connection in found:
         connection.close()

@@ -108,7 +108,7 @@ class Connection:
     def _open_channel(
         self, kind: str, target: tuple[str, int] | None, deadline: float
     ) -> paramiko.Channel:
-        transport = self._open_transport(deadline)
+        transport, is_new = self._open_transport(deadline)
         name = self.address.name
         try:
             with broken_at(deadline, transport.close):
@@ -118,8 +118,11 @@ class Connection:
         except paramiko.ChannelException as error:
             raise Unreachable(name, f"{target or kind} refused: {error}", refused=True) from None
         except (paramiko.SSHException, OSError, EOFError) as error:
-            self.close()  # a transport that opens no channel is of no use to the next caller
-            raise Unreachable(name, f"no answer: {error or 'connection lost'}") from None
+            self._drop(transport)  # one that opens no channel is of no use to the next caller
+            if is_new or time.monotonic() >= deadline:
+                raise Unreachable(name, f"no answer: {error or 'connection lost'}") from None
+        # The kept one was lost, or another thread ended it, and nothing had been asked on it yet.
+        return self._open_channel(kind, target, deadline)
 
     def _exchange(
         self, channel: paramiko.Channel, verb: str, text: str, deadline: float
@@ -144,12 +147,20 @@ class Connection:
             raise Unreachable(self.address.name, f"{verb}: connection lost")
         return status, bytes(output)
 
-    def _open_transport(self, deadline: float) -> paramiko.Transport:
+    def _open_transport(self, deadline: float) -> tuple[paramiko.Transport, bool]:
+        """The connection, and whether it was opened just now."""
         with self._lock:
             if self._transport is not None and self._transport.is_active():
-                return self._transport
+                return self._transport, False
             self._transport = connect(self.address, deadline)
-            return self._transport
+            return self._transport, True
+
+    def _drop(self, transport: paramiko.Transport) -> None:
+        """End this connection; one that another thread has opened meanwhile stays."""
+        with self._lock:
+            if self._transport is transport:
+                self._transport = None
+        transport.close()
 
 
 def connect(address: Address, deadline: float) -> paramiko.Transport:

@@ -22,7 +22,7 @@ from tasks.memory import (
     pull_memory,
     validate_memory,
 )
-from tasks.remote.nodes import close_all
+from tasks.remote.nodes import close_site
 from tests.bench.original import machines, plain_ssh
 from tests.bench.progress import say
 from tests.bench.table import Group, Row
@@ -52,7 +52,7 @@ def copies(times: int) -> list[Group]:
                 raw = Raw(ssh, source, three.nodes[A])
                 backup = compare("backup", raw, lambda: back_up(ground.site), times)
         finally:
-            close_all()
+            close_site(ground.site)
     size = f"{FILES:,} files of {FILE_BYTES / 1000:.0f} kB"
     return [
         Group(f"Memory sync, {size}, pc-a to pc-b", memory),

@@ -18,7 +18,7 @@ from deployments.demo.processes import wait_until
 from deployments.demo.story import is_live
 from deployments.demo.three import NODES, T440, ThreeMachines
 from tasks.core.times import Times
-from tasks.remote.nodes import close_all
+from tasks.remote.nodes import close_site
 from tests.bench.progress import say
 from tests.node.terms_ground import power_on_with_free_votes
 from tests.site_machines import Ground
@@ -102,8 +102,8 @@ def world(settings: Mapping[str, str] | None = None, **openclaw: Any) -> Iterato
         document = {**three.node_document(T440), "trigger": trigger}
         three.t440.node_file.write_text(json.dumps(document))
         power_on_with_free_votes(three)
-        stack.callback(close_all)
         made = World(three, server)
+        stack.callback(close_site, made.site)
         made.write_record(1, NODES[0])
         server.start()
         server.deploy(make_deployments(), made.site_file)

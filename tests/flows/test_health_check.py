@@ -12,7 +12,7 @@ from flows.memory_sync import memory_sync
 from tasks.core.state import Health, Record
 from tasks.journal import load_history, move_lock
 from tasks.record import read_record
-from tasks.remote.nodes import close_all
+from tasks.remote.nodes import close_site
 from tests.flows.runs import (
     alerts,
     last_name,
@@ -87,7 +87,7 @@ def test_a_power_cut_fails_over_with_one_alert_that_is_true(serving: Ground) -> 
 def test_one_miss_is_not_a_failure_while_a_voter_hears_it_serve(serving: Ground) -> None:
     """pc-a's sshd takes no new connection, but its guard still asks: no move, a warning."""
     check(serving)
-    close_all()
+    close_site(serving.site)
     sshd = [pid for pid in serving.three.nodes["pc-a"].pids() if is_listening_sshd(pid)]
     send(sshd, signal.SIGSTOP)
     try:

@@ -17,7 +17,7 @@ from deployments.demo.processes import process_table, read_command, wait_until
 from tasks.core.errors import Unreachable
 from tasks.remote import ssh
 from tasks.remote.local import call_local
-from tasks.remote.local_line import close_lines
+from tasks.remote.local_line import close_line
 from tasks.remote.nodes import address_of
 from tests.site_machines import Ground, ground
 
@@ -113,12 +113,12 @@ def test_questions_at_once_are_all_answered(pc_a: ssh.Connection) -> None:
 
 def test_t440_keeps_one_of_its_own(place: Ground) -> None:
     joe, watchdog = place.three.joe("t440"), place.site.watchdog
-    close_lines()
+    close_line(watchdog)
     for _ in range(3):
         record = call_local(watchdog, "record read", seconds=5)["record"]
         assert record == {"epoch": 1, "holder": "pc-a"}
     (pid,) = programs(joe)
     os.kill(pid, signal.SIGKILL)
     assert call_local(watchdog, "observe", seconds=5)["name"] == "t440"
-    close_lines()
+    close_line(watchdog)
     wait_until(lambda: not programs(joe), 5, "it ends with its asker")
