@@ -76,6 +76,7 @@ class _Staging:
         self.made = new_copy(home)
         self.files: Files = {}
         self.states: dict[str, Any] = {}
+        self.inodes: dict[tuple[int, int], str] = {}  # the first path of each at the source
         self.held: dict[str, str] = {}
         self.bad: dict[str, str] = {}
         self.skipped: list[str] = []
@@ -176,8 +177,26 @@ class _Staging:
             self.changed += self.old.get(path) != self.files[path]
         elif not stat.S_ISREG(status.st_mode):
             self.skipped.append(path)
-        elif not self._keep(path, False, plain_state(status)):
+        elif not self._link_again(path, status) and not self._keep(
+            path, False, plain_state(status)
+        ):
             self._copy(path, target)
+
+    def _link_again(self, path: str, status: os.stat_result) -> bool:
+        """Make one file of two paths that are one file at the source."""
+        first = self.inodes.setdefault((status.st_dev, status.st_ino), path)
+        if status.st_nlink < 2 or first == path or first not in self.states:
+            return False
+        try:
+            state = plain_state(os.lstat(self.source / path))
+        except FileNotFoundError:
+            return False
+        if self.states[first]["state"] != state:  # written, or replaced, since the first was copied
+            return False
+        os.link(self.made / "tree" / first, self.made / "tree" / path)
+        self.changed += self.old.get(path) != self.files[first]
+        self.files[path], self.states[path] = self.files[first], self.states[first]
+        return True
 
     def _copy(self, path: str, target: Path) -> None:
         """Copy until the file did not change under the copy (a few times at most)."""

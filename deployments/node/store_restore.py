@@ -25,8 +25,9 @@ def store_restore(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     folder, "force"?: bool, "dry_run"?: bool} -> {"id", "files", "bytes", "paths": [path], "wrong":
     [path], "seconds"}.
 
-    Copies with modes, times, links, and owners where this user may; then reads everything back:
-    `wrong` are files that are not what the manifest says. `dry_run` only says what would come.
+    Copies with modes, times, links, hard links, and owners where this user may; then reads it all
+    back: `wrong` are files that are not what the manifest says. `dry_run` only says what would
+    come.
     Raises BadInput when the snapshot has nothing of that name; Refused when there is no verified
     snapshot, no room, or something in the folder already and no `force`: with it, files of the same
     name are replaced and the others stay.
@@ -97,12 +98,17 @@ def copy(tree: Path, files: Files, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for folder in sorted(folders):
         (target / folder).mkdir(exist_ok=True)
+    made: dict[int, Path] = {}
     for path in files:
-        place = target / path
+        place, inode = target / path, os.lstat(tree / path).st_ino
         if place.is_symlink() or place.exists():
             place.unlink()  # never written through: it could be a link to somewhere else
+        if inode in made:  # two paths that were one file are one again
+            os.link(made[inode], place, follow_symlinks=False)
+            continue
         shutil.copy2(tree / path, place, follow_symlinks=False)
         copy_owner(tree / path, place)
+        made[inode] = place
     for folder in sorted(folders, reverse=True):  # last: writing into one changes its time
         shutil.copystat(tree / folder, target / folder)
         copy_owner(tree / folder, target / folder)
