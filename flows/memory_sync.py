@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from tasks.core.coverage import covered
 from tasks.core.errors import Refused, Unreachable
 from tasks.core.site import Site
 from tasks.core.situation import Level
@@ -35,10 +36,12 @@ from tasks.told import news
 
 @dataclass(frozen=True)
 class Synced:
-    """What one sync did: its snapshot, and a sentence for every file that was not just taken."""
+    """What one sync did: its snapshot, whose memory it covers, in words, and a sentence for every
+    file that was not just taken.
+    """
 
     snapshot: str
-    files: int
+    covers: str
     bytes: int
     changed: int
     unusual: tuple[str, ...]
@@ -69,7 +72,7 @@ def memory_sync(site_file: Path = DEFAULT_SITE) -> State[Any]:
         raise
     note_taken(site, f"Memory of {source}")
     report_drift(site)
-    text = f"{source} to {receiver}: {synced.files} files, {synced.changed} changed"
+    text = f"{source} to {receiver}: {synced.covers}, {synced.changed} changed"
     rename_run(text)
     return Completed(message=text)
 
@@ -98,7 +101,7 @@ def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) ->
     unusual = tuple(merge_lines(applied, source, receiver))
     report(site, source, receiver, unusual)
     return Synced(
-        published["id"], published["files"], published["bytes"], pulled["changed"], unusual
+        published["id"], covered(found["agents"]), published["bytes"], pulled["changed"], unusual
     )
 
 

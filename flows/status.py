@@ -9,6 +9,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from tasks.core.coverage import covered
 from tasks.core.decide import decide
 from tasks.core.errors import DualJoeError
 from tasks.core.screen import Asked, describe
@@ -28,8 +29,8 @@ LIST_SECONDS = 30.0
 
 @flow(name="status", flow_run_name="Status")
 def status(site_file: Path = DEFAULT_SITE) -> str:
-    """Say who serves since when, who lends votes, how old memory and backups are, what is held
-    back, and why the other node could or could not take over.
+    """Say who serves since when, who lends votes, whose memory is carried, how old memory and
+    backups are, what is held back, and why the other node could or could not take over.
 
     Args:
         site_file: the site file on T440.
@@ -40,7 +41,8 @@ def status(site_file: Path = DEFAULT_SITE) -> str:
     situation = Situation(site, record, seen, load_history(site), now(), since, load_pause(site))
     reason = decide(situation).reason
     stores = {name: list_stores(site, name) for name in site.nodes}
-    screen = describe(situation, reason, Asked(tuple(read_votes(site)), stores))
+    asked = Asked(tuple(read_votes(site)), stores, read_coverage(site, record.holder))
+    screen = describe(situation, reason, asked)
     get_run_logger().info("\n%s", screen)
     show(site, describe(situation, reason), screen, reason)
     return screen
@@ -67,6 +69,16 @@ def describe_vote(name: str, word: dict[str, Any]) -> str:
         return f"{name} {vote}"
     why = f" ({guard['why']})" if guard["why"] else ""
     return f"{name} {vote}; its guard says {guard['state']}{why}, term {guard['term_left']:.0f} s"
+
+
+@task(name="read-coverage", cache_policy=NO_CACHE)
+def read_coverage(site: Site, holder: str) -> str:
+    """Whose memory a sync carries now, in words; "" when the holder does not answer."""
+    try:
+        return covered(node(site, holder).call("memory list", seconds=LIST_SECONDS)["agents"])
+    except DualJoeError as error:
+        get_run_logger().warning("%s", error)
+        return ""
 
 
 @task(name="list-stores", task_run_name="list-stores-{name}", cache_policy=NO_CACHE)

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from tasks.core.errors import Refused
 from tasks.core.site import Site
 from tasks.deadline import check
+from tasks.progress import pull_progress
 from tasks.remote.local import call_local
 from tasks.remote.nodes import node
 
@@ -62,7 +63,8 @@ def pull_backup(
         "size": {"bytes": size["bytes"], "files": size["files"]},
         "deadline_seconds": seconds,
     }
-    return node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
+    with pull_progress(site, receiver, store_of(container), size["bytes"]):
+        return node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
 
 
 @task(

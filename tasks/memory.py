@@ -8,9 +8,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from tasks.core.coverage import covered
 from tasks.core.errors import Refused
 from tasks.core.site import Site
 from tasks.deadline import check
+from tasks.progress import pull_progress
 from tasks.remote.nodes import node
 
 STORE = "memory"
@@ -22,8 +24,8 @@ RECOVERED = "/memory/recovered/"  # where `store apply` puts the version that is
 def find_memory(site: Site, source: str) -> dict[str, Any]:
     """The agents of a node and how many files of memory each has."""
     found = node(site, source).call("memory list", seconds=STEP_SECONDS)
-    agents = ", ".join(f"{name} {agent['files']}" for name, agent in found["agents"].items())
-    get_run_logger().info("%s: %s files of memory (%s)", source, found["files"], agents)
+    told = covered(found["agents"])
+    get_run_logger().info("%s: %s files of memory: %s", source, found["files"], told)
     return found
 
 
@@ -74,7 +76,8 @@ def pull_memory(
         "size": {"bytes": found["bytes"], "files": found["files"]},
         "deadline_seconds": seconds,
     }
-    pulled = node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
+    with pull_progress(site, receiver, STORE, found["bytes"]):
+        pulled = node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
     get_run_logger().info(
         "%(files)s files, %(bytes)s bytes, %(changed)s changed, %(passes)s passes, %(seconds)s s",
         pulled,

@@ -51,6 +51,7 @@ VERBS = {
     "store heal": "heal",
     "store restore": "store_restore",
     "store list": "store",
+    "store incoming": "store",
     "store stage": "stage",
 }
 

@@ -1,7 +1,9 @@
-"""`store validate` and `store list`: what lies in the stores of this machine."""
+"""`store validate`, `store incoming` and `store list`: what lies in the stores of this machine."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from typing import Any
 
@@ -50,6 +52,21 @@ def store_validate(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]
         for path, problem in sorted(problems.items())[:MOST_PROBLEMS]
     ]
     return {"files": files, "bad": bad, "seconds": round(time.monotonic() - started, 3)}
+
+
+def store_incoming(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
+    """{"store"} -> {"files", "bytes"}: how much of the source lies in .incoming by now.
+
+    Looks without the lock, beside a pull: what it counts may be gone a moment later.
+    """
+    shelf = open_shelf(config, p.store(params))
+    files = size = 0
+    for folder, _, names in os.walk(shelf.tree):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(folder, name)).st_size
+                files += 1
+    return {"files": files, "bytes": size}
 
 
 def store_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:

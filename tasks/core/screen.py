@@ -27,12 +27,14 @@ _AGE = re.compile(r"\b\d+(?:\.\d+)? (?:s|min)\b")
 class Asked:
     """What only a run of `status` asks for, since it takes time.
 
-    `votes`: a sentence a machine, of its vote. `stores`: node -> store -> {age_seconds: of the
+    `votes`: a sentence a machine, of its vote. `memory`: whose memory is carried, in words; ""
+    when the holder does not answer. `stores`: node -> store -> {age_seconds: of the
     newest verified snapshot, null when there is none; snapshots: a list}.
     """
 
     votes: tuple[str, ...]
     stores: dict[str, dict[str, Any]]
+    memory: str = ""
 
 
 def describe(s: Situation, headline: str, asked: Asked | None = None) -> str:
@@ -49,7 +51,8 @@ def describe(s: Situation, headline: str, asked: Asked | None = None) -> str:
         *(f"- {describe_node(s, seen)}" for seen in s.observations.values()),
     ]
     if asked is not None:
-        lines += [*(f"- {vote}" for vote in asked.votes), "", *table(s, asked.stores)]
+        carried = f"- memory of {s.record.holder} that is carried: {asked.memory or 'not known'}"
+        lines += [*(f"- {vote}" for vote in asked.votes), carried, "", *table(s, asked.stores)]
     return "\n".join(lines) + "\n"
 
 

@@ -45,9 +45,11 @@ def test_the_whole_screen_adds_the_votes_and_an_aligned_table_of_both_tiers() ->
         },
         "pc-b": {"memory": {"age_seconds": 60.0, "snapshots": [1, 2, 3]}},
     }
-    screen = describe(WELL, "pc-a serves", Asked(("t440 lends no vote",), stores))
+    asked = Asked(("t440 lends no vote",), stores, "main 12 files, work 1 file")
+    screen = describe(WELL, "pc-a serves", asked)
     assert screen == summary(WELL) + (
         "- t440 lends no vote\n"
+        "- memory of pc-a that is carried: main 12 files, work 1 file\n"
         "\n"
         "| newest verified | pc-a (primary tier) | pc-b (DR tier)   |\n"
         "| --------------- | ------------------- | ---------------- |\n"

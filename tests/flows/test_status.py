@@ -30,6 +30,7 @@ def test_the_status_says_who_serves_since_when_and_whether_a_failover_would_work
     assert "t440 lends its vote to pc-a for" in text
     assert "pc-b lends its vote to pc-a for" in text
     assert "its guard says serving" in text
+    assert "memory of pc-a that is carried: main " in text
     assert "| backup/oc-core " in text
     serving.three.nodes["pc-b"].power_cut()
     assert "could pc-b take over now: no: pc-b is unreachable" in status(serving.site_file)

@@ -28,6 +28,27 @@ def test_what_was_pulled_is_published_whole_and_can_be_copied_back(
     assert read_tree(tmp_path) == a.memory()
 
 
+def test_it_can_be_asked_how_much_of_the_source_has_come(synced: Pair) -> None:
+    a, b = synced
+    assert incoming(b) == size_of(a)
+    a.write("memory/large.md", "x" * 100_000)
+    b.pull(a)
+    assert incoming(b) == size_of(a)
+    shutil.rmtree(b.config.stores / "memory/.incoming")
+    assert incoming(b) == (0, 0)
+
+
+def incoming(node: Node) -> tuple[int, int]:
+    """(files, bytes) that have come."""
+    told = node.call("store incoming", store="memory")
+    return told["files"], told["bytes"]
+
+
+def size_of(node: Node) -> tuple[int, int]:
+    """(files, bytes) of its memory."""
+    return len(node.memory()), sum(len(data) for data in node.memory().values())
+
+
 def test_unchanged_memory_is_no_new_snapshot_but_refreshes_the_age(synced: Pair) -> None:
     a, b = synced
     before = b.call("store list")["stores"]["memory"]
