@@ -17,6 +17,7 @@ from pathlib import Path
 
 from deployments.demo.prefect_server import PROJECT
 from tests.bench import checks, original
+from tests.bench.backups import backups
 from tests.bench.copies import copies
 from tests.bench.document import make_document
 from tests.bench.programs import Programs, find_programs, machine, versions
@@ -79,6 +80,7 @@ MEASUREMENTS: dict[str, Callable[[int, Programs], list[Group]]] = {
     "original": original.original,
     "takeover": lambda times, programs: takeover(times),
     "copies": lambda times, programs: copies(times),
+    "backups": lambda times, programs: backups(times),
 }
 
 
