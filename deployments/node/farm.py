@@ -8,9 +8,11 @@ import stat
 import time
 from pathlib import Path
 
-from .manifest import walk
-from .rotten import Fault, read_rotten
+from .errors import Failed
+from .manifest import Files, differing, walk
+from .rotten import Fault, make_fault, note, read_rotten
 from .shelf import Shelf, current_id, discard, lock
+from .unchanged import forget
 
 PULLED = "pulled.json"
 PUBLISH_SECONDS = 60.0
@@ -86,8 +88,51 @@ def quarantine(shelf: Shelf, wait_seconds: float) -> None:
             if not _is_about_to_publish(shelf) or time.monotonic() >= deadline:
                 leave_out(shelf, shelf.tree, faults)
                 (shelf.incoming / PULLED).unlink(missing_ok=True)
+                forget(shelf)
                 return
         time.sleep(0.2)
+
+
+def require_sound(shelf: Shelf, snapshot: str, base: Files, files: Files) -> None:
+    """Raises Failed when a file that no pull touched is not what was published: it rotted here.
+
+    Else it would be published as if the agent had changed it. It is named for the scrub and left
+    out of .incoming, so that the next pull brings it anew.
+    """
+    published = shelf.snaps / snapshot / "tree"
+    rotten = [
+        path
+        for path in differing(base, files)
+        if path in base and path in files and _is_same(shelf.tree / path, published / path)
+    ]
+    if not rotten:
+        return
+    why = "is not what was published"
+    note(
+        shelf,
+        [
+            make_fault("file", path, base[path]["sha256"], [snapshot], why, base[path]["size"])
+            for path in rotten
+        ],
+    )
+    leave_out(shelf, shelf.tree, read_rotten(shelf))
+    (shelf.incoming / PULLED).unlink(missing_ok=True)
+    forget(shelf)
+    raise Failed(
+        f"{len(rotten)} files rotted in {shelf.store} since {snapshot}: {', '.join(rotten[:5])}",
+        "nothing was published; the next pull brings them anew, and the scrub heals the snapshot",
+    )
+
+
+def remove_partials(tree: Path) -> None:
+    """What an interrupted rsync left for its resumption is no part of the source."""
+    for folder, names, _ in os.walk(tree):
+        if ".rsync-partial" in names:
+            names.remove(".rsync-partial")
+            partial = Path(folder) / ".rsync-partial"
+            for file in partial.iterdir():
+                file.unlink()
+            partial.rmdir()
 
 
 def _is_about_to_publish(shelf: Shelf) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from .errors import BadInput, Failed
 from .patterns import DEFAULT_PATTERNS, NEVER, is_memory, may_hold
 
 SETTINGS = "openclaw.json"
+SETTLE_NS = 2 * 10**9
+"""A file may be written twice within one tick of its clock: what is so new may change unseen."""
 OLDER_PREFIX = "agents."  # no agent id holds a dot, so this name cannot be taken by an agent
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -161,17 +166,38 @@ def _walk(root: str, prefix: str, patterns: Sequence[str]) -> Iterator[tuple[str
                 continue
 
 
+def state_of(files: Iterable[tuple[str, os.stat_result]], now_ns: int) -> str:
+    """One hash over all that a write changes; "" while something is too new to be sure.
+
+    A time in the future, after the clock was set back, is never sure.
+    """
+    digest, newest = hashlib.sha256(), 0
+    for path, status in files:
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        newest = max(newest, *times)
+        line = (path, status.st_ino, status.st_size, status.st_mode, *times)
+        digest.update(json.dumps(line).encode() + b"\n")
+    return "" if newest > now_ns - SETTLE_NS else digest.hexdigest()
+
+
 def memory_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{} -> {"agents": {id: {"workspace", "files", "bytes", "refused": [path]}}, "files", "bytes",
-    "settings": whether there is an openclaw.json}.
+    "settings": whether there is an openclaw.json, "state": a hash that changes with any of it, ""
+    when something changed just now}.
 
     `refused` names symlinks and special files, which never travel. A workspace that is missing or
     matches nothing is listed with 0 files.
     """
-    patterns = patterns_of(config)
-    agents = {}
+    patterns, settings = patterns_of(config), config.openclaw_home / SETTINGS
+    agents, listed = {}, list[tuple[str, os.stat_result]]()
+    if settings.is_file():  # first: what is read of it must not be newer than what is hashed
+        listed.append((SETTINGS, settings.stat()))
     for agent, folder in workspaces(config).items():
         files, refused = find_memory(folder, patterns)
+        listed += [(f"{agent}/{path}", status) for path, status in files.items()]
+        for path in refused:
+            with contextlib.suppress(FileNotFoundError):
+                listed.append((f"{agent}/{path}", os.lstat(folder / path)))
         size = sum(status.st_size for status in files.values())
         agents[agent] = {
             "workspace": str(folder),
@@ -183,7 +209,8 @@ def memory_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         "agents": agents,
         "files": sum(int(str(a["files"])) for a in agents.values()),
         "bytes": sum(int(str(a["bytes"])) for a in agents.values()),
-        "settings": (config.openclaw_home / SETTINGS).is_file(),
+        "settings": settings.is_file(),
+        "state": state_of(listed, time.time_ns()),
     }
 
 

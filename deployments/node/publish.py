@@ -11,7 +11,7 @@ from . import params as p
 from .config import NodeConfig
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
-from .farm import PULLED, ensure_farm
+from .farm import PULLED, ensure_farm, remove_partials, require_sound
 from .manifest import (
     Files,
     differing,
@@ -40,6 +40,7 @@ from .shelf import (
     read_json,
     set_current,
 )
+from .unchanged import UNCHANGED, remember
 from .validate import check_tree
 
 KNOWN_BAD = "known-bad.json"
@@ -81,6 +82,7 @@ def publish(config: NodeConfig, shelf: Shelf, order: Order, accept: str = "") ->
     result = draft.publish(accept, pulled.get("skipped", []))
     result["pruned"] = prune(shelf)
     ensure_farm(shelf)  # now, off the path of the next pull
+    remember(shelf, pulled, result)
     return {**result, "seconds": round(time.monotonic() - started, 3)}
 
 
@@ -98,10 +100,12 @@ class _Draft:
         self.known_bad: list[str] = read_json(shelf.folder / KNOWN_BAD).get("paths", [])
         patterns = patterns_of(config)
         self.required = tuple(one for one in patterns if not set(one) & set("!*/"))
-        _remove_partials(shelf.tree)
+        remove_partials(shelf.tree)
         # Memory is small and is hashed whole each time, which finds rot as well.
         known = {} if self.memory or not self.parent else self.base["files"]
         self.files = take_files(shelf.tree, known, self._base_tree())
+        if self.memory and self.parent:
+            require_sound(shelf, self.parent, self.base["files"], self.files)
         settings = shelf.incoming / SETTINGS
         self.settings = hash_file(settings) if settings.is_file() else None
         self.bad: dict[str, str] = {}
@@ -149,7 +153,7 @@ class _Draft:
         }
         write_manifest(self.shelf.incoming / "manifest.json", document)
         write_about(self.shelf.incoming, document)
-        for name in (PULLED, PEER_MANIFEST, REFUSED):
+        for name in (PULLED, PEER_MANIFEST, REFUSED, UNCHANGED):
             (self.shelf.incoming / name).unlink(missing_ok=True)
         put_in_place(self.shelf, self.shelf.incoming, snapshot)
         set_current(self.shelf, snapshot)
@@ -235,14 +239,3 @@ class _Draft:
         still = [path for path in self.known_bad if path in self.bad]
         if still != self.known_bad:  # what was mended is refused again when it is ruined again
             write_json(self.shelf.folder / KNOWN_BAD, {"paths": still})
-
-
-def _remove_partials(tree: Path) -> None:
-    """What an interrupted rsync left for its resumption is no part of the source."""
-    for folder, names, _ in os.walk(tree):
-        if ".rsync-partial" in names:
-            names.remove(".rsync-partial")
-            partial = Path(folder) / ".rsync-partial"
-            for file in partial.iterdir():
-                file.unlink()
-            partial.rmdir()

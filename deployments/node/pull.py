@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import time
@@ -21,6 +23,7 @@ from .pins import DAY_SECONDS, pin
 from .shelf import Shelf, discard, lock, open_shelf, put_in_place
 from .space import Size, require_room
 from .transfer import BACKUP, MEMORY, Link, Pass, connection, make_rsync, peer_of, run_rsync
+from .unchanged import forget, recall
 
 MAX_PASSES = 5
 PEER_MANIFEST = "peer-manifest.json"
@@ -32,48 +35,75 @@ _EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,300}")
 def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store", "peer", "parts": {folder in the tree: export path}, "memory"?: bool,
     "check"?: export path of a manifest, "settings"?: bool, "size"?: {"bytes", "files"} of the
-    source, "deadline_seconds"?: 1..21600 (240)}
+    source, "state"?: of a memory, as the peer's `memory list` told it, "deadline_seconds"?:
+    1..21600 (240)}
     -> {"files", "bytes", "changed", "passes", "settled", "skipped": [name], "seconds"}.
 
-    Fills .incoming; repeated until a pass changes nothing (at most 5: `settled` is false then).
+    Fills .incoming; repeated until a pass changes nothing (at most 5: `settled` is false then). No
+    pass is made when the peer's memory is as it was when the newest snapshot was pulled.
     With `check`, `store publish` compares what came with the peer's manifest; with `settings` the
     peer's openclaw.json comes along, beside the tree. `skipped` are links and special files of a
     memory. Raises Refused when there is no file at all (a source that is unmounted or emptied), and
     with `size` when there is no room for what would come; Failed with rsync's words, .incoming is
     kept then and resumed later.
     """
-    store, parts = p.store(params), _parts(params)
+    store, parts, size = p.store(params), _parts(params), _size(params)
     memory = p.flag(params, "memory") or store == "memory"
     seconds = p.seconds(params, "deadline_seconds", 240, 21600)
-    check, settings = p.text(params, "check"), p.flag(params, "settings")
+    check = p.text(params, "check")
     if check and not _EXPORT.fullmatch(check):
         raise BadInput('"check" must be the export path of a manifest')
-    size = _size(params)
-    peer = peer_of(config, p.name(params, "peer"))
+    peer, name = peer_of(config, p.name(params, "peer")), str(params["peer"])
     shelf, started = open_shelf(config, store), time.monotonic()
-    with lock(shelf) as descriptor, connection(config, peer) as link:
-        ensure_farm(shelf)
-        # Without this mark nothing in .incoming can be published: it is set when all has come.
-        (shelf.incoming / PULLED).unlink(missing_ok=True)
-        _remove_other_parts(shelf, parts)
-        options = (*MEMORY, *make_filters(patterns_of(config))) if memory else BACKUP
-        run = _Run(link, options, started + seconds, descriptor)
-        if size:
-            require_room(config, shelf.folder, size, lambda: run.measure(shelf, parts))
-        result = run.until_settled(shelf, parts)
-        if result["files"] == 0:
-            discard(shelf, shelf.incoming)
-            raise Refused(
-                f"{params['peer']} has no file to pull for {store}: is its source there?",
-                "look at the source; the last good snapshot stays",
-            )
-        if check:
-            run.file(check, shelf.incoming / PEER_MANIFEST)
-        if settings:
-            run.file(f"settings/{SETTINGS}", shelf.incoming / SETTINGS)
-            (shelf.incoming / SETTINGS).chmod(0o600)
-        write_json(shelf.incoming / PULLED, {"peer": params["peer"], "skipped": result["skipped"]})
+    state = _state(config, params, parts) if memory else ""
+    with lock(shelf) as descriptor:
+        known = recall(shelf, name, state)
+        if known:
+            same = {"changed": 0, "passes": 0, "settled": True}
+            result = {key: known[key] for key in ("files", "bytes", "skipped")} | same
+        else:
+            with connection(config, peer) as link:
+                options = (*MEMORY, *make_filters(patterns_of(config))) if memory else BACKUP
+                run = _Run(link, options, started + seconds, descriptor)
+                result = _fill(config, shelf, run, parts, size)
+                if result["files"] == 0:
+                    discard(shelf, shelf.incoming)
+                    raise Refused(
+                        f"{name} has no file to pull for {store}: is its source there?",
+                        "look at the source; the last good snapshot stays",
+                    )
+                if check:
+                    run.file(check, shelf.incoming / PEER_MANIFEST)
+                if p.flag(params, "settings"):
+                    run.file(f"settings/{SETTINGS}", shelf.incoming / SETTINGS)
+                    (shelf.incoming / SETTINGS).chmod(0o600)
+        mark = {"peer": name, "state": state if result["settled"] else ""}
+        write_json(shelf.incoming / PULLED, {**mark, "skipped": result["skipped"]})
     return {**result, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _state(config: NodeConfig, params: dict[str, Any], parts: Mapping[str, str]) -> str:
+    """What the source told of itself, and what this machine takes of it; "" when it told nothing.
+
+    It was asked before the pull: what it wrote since is new at the next one.
+    """
+    told = p.text(params, "state")
+    taken = [told, patterns_of(config), sorted(parts.items()), p.flag(params, "settings")]
+    return hashlib.sha256(json.dumps(taken).encode()).hexdigest() if told else ""
+
+
+def _fill(
+    config: NodeConfig, shelf: Shelf, run: _Run, parts: Mapping[str, str], size: Size | None
+) -> dict[str, Any]:
+    """Bring all parts into .incoming. Raises Refused when there is no room."""
+    ensure_farm(shelf)
+    # Without this mark nothing in .incoming can be published: it is set when all has come.
+    (shelf.incoming / PULLED).unlink(missing_ok=True)
+    forget(shelf)
+    _remove_other_parts(shelf, parts)
+    if size:
+        require_room(config, shelf.folder, size, lambda: run.measure(shelf, parts))
+    return run.until_settled(shelf, parts)
 
 
 def _size(params: dict[str, Any]) -> Size | None:
