@@ -87,10 +87,18 @@ def quarantine(shelf: Shelf, wait_seconds: float) -> None:
                 return
             if not _is_about_to_publish(shelf) or time.monotonic() >= deadline:
                 leave_out(shelf, shelf.tree, faults)
-                (shelf.incoming / PULLED).unlink(missing_ok=True)
-                forget(shelf)
+                unmark(shelf)
                 return
         time.sleep(0.2)
+
+
+def unmark(shelf: Shelf) -> None:
+    """What lies in .incoming is no longer what a pull brought, nor what was published.
+
+    Without these marks it cannot be published, and is pulled again.
+    """
+    (shelf.incoming / PULLED).unlink(missing_ok=True)
+    forget(shelf)
 
 
 def require_sound(shelf: Shelf, snapshot: str, base: Files, files: Files) -> None:
@@ -116,8 +124,7 @@ def require_sound(shelf: Shelf, snapshot: str, base: Files, files: Files) -> Non
         ],
     )
     leave_out(shelf, shelf.tree, read_rotten(shelf))
-    (shelf.incoming / PULLED).unlink(missing_ok=True)
-    forget(shelf)
+    unmark(shelf)
     raise Failed(
         f"{len(rotten)} files rotted in {shelf.store} since {snapshot}: {', '.join(rotten[:5])}",
         "nothing was published; the next pull brings them anew, and the scrub heals the snapshot",

@@ -15,7 +15,7 @@ from . import params as p
 from .config import NodeConfig
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
-from .farm import PULLED, ensure_farm
+from .farm import PULLED, ensure_farm, unmark
 from .manifest import read_manifest, verify, write_about
 from .memory import SETTINGS, patterns_of
 from .patterns import make_filters
@@ -23,7 +23,7 @@ from .pins import DAY_SECONDS, pin
 from .shelf import Shelf, discard, lock, open_shelf, put_in_place
 from .space import Size, require_room
 from .transfer import BACKUP, MEMORY, Link, Pass, connection, make_rsync, peer_of, run_rsync
-from .unchanged import forget, recall
+from .unchanged import recall
 
 MAX_PASSES = 5
 PEER_MANIFEST = "peer-manifest.json"
@@ -97,9 +97,7 @@ def _fill(
 ) -> dict[str, Any]:
     """Bring all parts into .incoming. Raises Refused when there is no room."""
     ensure_farm(shelf)
-    # Without this mark nothing in .incoming can be published: it is set when all has come.
-    (shelf.incoming / PULLED).unlink(missing_ok=True)
-    forget(shelf)
+    unmark(shelf)  # until all has come
     _remove_other_parts(shelf, parts)
     if size:
         require_room(config, shelf.folder, size, lambda: run.measure(shelf, parts))
