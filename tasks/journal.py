@@ -14,7 +14,7 @@ from typing import Any
 from tasks.core.errors import MoveHeld, Refused
 from tasks.core.site import Site
 from tasks.core.state import History, Moment
-from tasks.locks import locked
+from tasks.locks import locked, locked_or
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -106,11 +106,7 @@ def move_lock(site: Site) -> Iterator[None]:
 
     Raises MoveHeld at once when another move is under way.
     """
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(site.watchdog.state / "move.lock", wait=False))
-        except BlockingIOError:
-            raise MoveHeld("another move is under way") from None
+    with locked_or(MoveHeld("another move is under way"), site.watchdog.state / "move.lock"):
         yield
 
 

@@ -22,3 +22,14 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked_or(error: Exception, path: Path) -> Iterator[None]:
+    """Hold the lock of `path`. Raises `error` at once when another holds it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, wait=False))
+        except BlockingIOError:
+            raise error from None
+        yield

@@ -16,7 +16,7 @@ from tasks.core.errors import DualJoeError, Refused
 from tasks.core.rot import fault_line, fault_name, rot_text
 from tasks.core.site import Site
 from tasks.core.situation import Level
-from tasks.locks import locked
+from tasks.locks import locked_or
 from tasks.notify import alert
 from tasks.remote.nodes import node
 from tasks.told import exchange
@@ -32,11 +32,8 @@ BATCH = 500
 @contextlib.contextmanager
 def scrub_lock(site: Site) -> Iterator[None]:
     """One scrub at a time. Raises Refused at once when another one runs."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(site.watchdog.state / "scrub.lock", wait=False))
-        except BlockingIOError:
-            raise Refused("another scrub is still under way") from None
+    refused = Refused("another scrub is still under way")
+    with locked_or(refused, site.watchdog.state / "scrub.lock"):
         yield
 
 
