@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+# flock has no deadline: a waiter with one looks again so often.
+LOOK_SECONDS = 0.05
 
 
 @contextlib.contextmanager
@@ -25,11 +29,17 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def locked_or(error: Exception, path: Path) -> Iterator[None]:
-    """Hold the lock of `path`. Raises `error` at once when another holds it."""
+def locked_or(error: Exception, path: Path, seconds: float = 0.0) -> Iterator[None]:
+    """Hold the lock of `path`. Raises `error` when another still holds it after `seconds`."""
+    end = time.monotonic() + seconds
     with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(path, wait=False))
-        except BlockingIOError:
-            raise error from None
+        while True:
+            try:
+                stack.enter_context(locked(path, wait=False))
+                break
+            except BlockingIOError:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise error from None
+                time.sleep(min(LOOK_SECONDS, left))
         yield

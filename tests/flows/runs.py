@@ -8,9 +8,17 @@ from typing import Any, cast
 
 from prefect import Flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterStartTime,
+)
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.client.schemas.sorting import ArtifactSort
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.flow_engine import run_flow_sync
 from prefect.states import Scheduled
 from prefect.types._datetime import now
@@ -58,16 +66,8 @@ def state_names(runs: list[FlowRun]) -> list[str]:
     return [state.name if state and state.name else "" for state in states]
 
 
-def last_name(flow: Flow[Any, Any]) -> str:
-    """The name of the run of a flow that began last; one that is only scheduled does not count."""
-    from prefect.client.schemas.filters import (
-        FlowFilter,
-        FlowFilterName,
-        FlowRunFilter,
-        FlowRunFilterStartTime,
-    )
-    from prefect.client.schemas.sorting import FlowRunSort
-
+def last_run(flow: Flow[Any, Any]) -> FlowRun:
+    """The run of a flow that began last; one that is only scheduled does not count."""
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[flow.name])),
@@ -75,7 +75,21 @@ def last_name(flow: Flow[Any, Any]) -> str:
             sort=FlowRunSort.START_TIME_DESC,
             limit=1,
         )
-    return str(found[0].name)
+    return found[0]
+
+
+def last_name(flow: Flow[Any, Any]) -> str:
+    """The name of the run of a flow that began last."""
+    return str(last_run(flow).name)
+
+
+def task_states(run: FlowRun, task: str) -> list[str]:
+    """The states of the task runs of this name below a flow run."""
+    with get_client(sync_client=True) as client:
+        found = client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+        )
+    return [one.state_name or "" for one in found if one.name.startswith(f"{task}-")]
 
 
 def alerts(place: Ground) -> list[tuple[str, str]]:

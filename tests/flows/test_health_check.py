@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from prefect.client.schemas.objects import FlowRun
 
 from deployments.demo.processes import read_command, send, wait_until
 from flows.health_check import health_check
 from flows.memory_sync import memory_sync
 from tasks.core.state import Health, Record
-from tasks.journal import load_history, move_lock
+from tasks.journal import is_moving, load_history, move_lock
 from tasks.record import read_record
 from tasks.remote.nodes import close_site
 from tests.flows.runs import (
     alerts,
     last_name,
+    last_run,
     run_late,
     run_scheduled,
     run_state,
     schedule,
     state_names,
+    task_states,
 )
 from tests.site_machines import Ground
 
@@ -145,6 +150,48 @@ def test_when_both_are_gone_it_is_said_once_and_nothing_is_moved(serving: Ground
 def test_while_a_move_is_under_way_a_check_does_nothing(serving: Ground) -> None:
     with move_lock(serving.site):
         assert check(serving)[0] == "Moving"
+
+
+def test_a_move_that_begins_while_a_check_looks_is_left_to_tell_its_own_story(
+    serving: Ground,
+) -> None:
+    """Without it the check told of a new holder that does not serve: it had been named just now."""
+    check(serving)
+    told, before = alerts(serving), last_run(health_check)
+    serving.three.nodes["pc-a"].power_cut()
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(check, serving)
+        wait_until(lambda: has_looked_since(before), 10, "the check has looked once")
+        with move_lock(serving.site):
+            serving.fault("pc-b", "crash-at-start")  # it does not serve while the check looks
+            serving.write_record(2, "pc-b")
+            assert looking.result()[0] == "Moving"
+    assert alerts(serving) == told
+
+
+def has_looked_since(before: FlowRun) -> bool:
+    """Whether the first look of the next check is done."""
+    run = last_run(health_check)
+    return run.id != before.id and "Completed" in task_states(run, "observe")
+
+
+def test_a_check_that_asks_whether_a_move_is_under_way_never_keeps_one_from_beginning(
+    place: Ground,
+) -> None:
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            is_moving(place.site)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask)
+        try:
+            for _ in range(2000):
+                with move_lock(place.site):
+                    pass
+        finally:
+            over.set()
 
 
 def test_a_node_that_was_away_learns_the_record_and_stands_by(serving: Ground) -> None:
