@@ -124,7 +124,8 @@ def run_rsync(argv: Sequence[str], deadline: float, lock: int) -> Pass:
     The child holds the store's lock with us, and `timeout` ends it even when we are killed.
     Raises Failed, with rsync's own words, on anything but "done" or "a file vanished meanwhile".
     """
-    left = deadline - time.monotonic()
+    started = time.monotonic()
+    left = deadline - started
     if left < 1:
         raise Failed("the deadline of this pull has passed")
     guarded = ("timeout", "-k", "10", f"{left:.0f}", *argv)
@@ -146,19 +147,26 @@ def run_rsync(argv: Sequence[str], deadline: float, lock: int) -> Pass:
             raise
         errors.seek(0)
         words = errors.read(100_000).decode("utf-8", "replace")
-    if child.returncode not in (0, 24):
-        raise Failed(explain(child.returncode, words))
+    code = child.returncode
+    if code == TIMED_OUT_BY_KILL and time.monotonic() < started + int(left):
+        code = KILLED  # `timeout` ends with this code, too, when its child was killed by another
+    if code not in (0, 24):
+        raise Failed(explain(code, words))
     return parse_pass(output.decode("utf-8", "replace"), child.returncode == 24)
 
 
+TIMED_OUT_BY_KILL = 137
+KILLED = -9
+
 _MEANING = {
+    KILLED: "rsync was killed, by this machine or for want of memory",
     11: "no room or no permission on this machine",
     12: "the peer ended the transfer",
     20: "stopped by a signal",
     23: "some files could not be read or written",
     30: f"nothing moved for {IDLE_SECONDS} s",
     124: "the deadline passed",
-    137: "the deadline passed",
+    TIMED_OUT_BY_KILL: "the deadline passed",
     255: "the peer cannot be reached by ssh",
 }
 

@@ -1,15 +1,14 @@
 """kill -9 at random moments of a sync: `current` is always whole, and a rerun ends well.
 
-DUALJOE_KILLS sets how many moments; each has its own seed, which is printed with the step it hit.
+Each moment has its own seed, which is printed with the step it hit.
 """
 
 from __future__ import annotations
 
 import collections
+import itertools
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -17,9 +16,9 @@ from pathlib import Path
 
 from deployments.node.manifest import verify
 
+from .killing import KILLS, kill, wait_for
 from .loopback import REPOSITORY, Node, read_tree
 
-KILLS = int(os.environ.get("DUALJOE_KILLS", "9"))
 PULL = {"store": "memory", "peer": "pc-a", "parts": {"main": "memory/main/"}}
 PUBLISH = {"store": "memory", "origin": "pc-a", "epoch": 1, "tier": "memory"}
 APPLY = {"store": "memory", "peer": "pc-a"}
@@ -35,34 +34,6 @@ def start_sync(node: Node, step_file: Path) -> subprocess.Popen[bytes]:
     process.stdin.write(json.dumps({"pull": PULL, "publish": PUBLISH, "apply": APPLY}).encode())
     process.stdin.close()
     return process
-
-
-def descendants(pid: int) -> list[int]:
-    """The children of a process and theirs."""
-    try:
-        found = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return found + [below for one in found for below in descendants(one)]
-
-
-def kill(process: subprocess.Popen[bytes], with_children: bool) -> None:
-    """SIGKILL; the process alone (its rsync lives on), or all of it as in a power cut."""
-    process.send_signal(signal.SIGSTOP)
-    pids = descendants(process.pid) if with_children else []
-    for pid in [process.pid, *pids]:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    process.wait()
-
-
-def wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return
 
 
 def wait_until_step(process: subprocess.Popen[bytes], step_file: Path, step: str) -> None:
@@ -98,7 +69,10 @@ def test_killed_at_random_moments(synced: tuple[Node, Node]) -> None:
     longest = {"pull": 1.5 * (time.monotonic() - began), "publish": 0.05, "apply": 0.1}
     hit: collections.Counter[str] = collections.Counter()
     versions = {path: {data} for path, data in a.memory().items()}
-    for seed in range(KILLS):
+    for seed in itertools.count():
+        if sum(hit[step] for step in longest) >= KILLS:
+            break
+        assert seed < 4 * KILLS, f"most kills come when the sync is over: {dict(hit)}"
         chance = random.Random(seed)
         edit(a, chance)
         for path, data in a.memory().items():
