@@ -9,7 +9,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from tasks.core.coverage import covered
 from tasks.core.errors import Refused, Unreachable
@@ -38,6 +38,8 @@ from tasks.told import news
 class Synced:
     """What one sync did: its snapshot, whose memory it covers, in words, and a sentence for every
     file that was not just taken.
+
+    `empty`: a sentence for each workspace without memory; `is_news` when one of them is new.
     """
 
     snapshot: str
@@ -45,6 +47,8 @@ class Synced:
     bytes: int
     changed: int
     unusual: tuple[str, ...]
+    empty: tuple[str, ...]
+    is_news: bool
 
 
 @flow(name="memory-sync")
@@ -74,7 +78,18 @@ def memory_sync(site_file: Path = DEFAULT_SITE) -> State[Any]:
     report_drift(site)
     text = f"{source} to {receiver}: {synced.covers}, {synced.changed} changed"
     rename_run(text)
-    return Completed(message=text)
+    return final_state(synced, text)
+
+
+def final_state(synced: Synced, text: str) -> State[Any]:
+    """A workspace that matches nothing is no success: Failed when that is new, then Degraded.
+
+    The others were carried all the same: their memory must not wait for a person.
+    """
+    if not synced.empty:
+        return Completed(message=text)
+    told = f"{text}; {'; '.join(synced.empty)}"
+    return Failed(message=told) if synced.is_news else Completed(name="Degraded", message=told)
 
 
 def sync(site: Site, source: str, receiver: str, epoch: int, seconds: float) -> Synced:
@@ -92,7 +107,7 @@ def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) ->
     found = find_memory(site, source)
     if not found["files"]:
         raise Refused(f"{source} shows no memory at all: nothing is taken over from it")
-    report_empty(site, source, found["agents"])
+    empty, is_news = report_empty(site, source, found["agents"])
     base = find_base(site, source, receiver, seconds)
     pulled = pull_memory(site, source, receiver, found, seconds)
     validate_memory(site, receiver)
@@ -101,12 +116,23 @@ def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) ->
     unusual = tuple(merge_lines(applied, source, receiver))
     report(site, source, receiver, unusual)
     return Synced(
-        published["id"], covered(found["agents"]), published["bytes"], pulled["changed"], unusual
+        snapshot=published["id"],
+        covers=covered(found["agents"]),
+        bytes=published["bytes"],
+        changed=pulled["changed"],
+        unusual=unusual,
+        empty=empty,
+        is_news=is_news,
     )
 
 
-def report_empty(site: Site, source: str, agents: dict[str, dict[str, Any]]) -> None:
-    """Tell a person, once, of each workspace in which no file is memory; the others are carried."""
+def report_empty(
+    site: Site, source: str, agents: dict[str, dict[str, Any]]
+) -> tuple[tuple[str, ...], bool]:
+    """Tell a person, once, of each workspace in which no file is memory; the others are carried.
+
+    Returns a sentence for each of them, and whether one is new.
+    """
     lines = [
         f"{name}: no file in {agent['workspace']} is memory: is that its workspace?"
         for name, agent in agents.items()
@@ -115,6 +141,7 @@ def report_empty(site: Site, source: str, agents: dict[str, dict[str, Any]]) -> 
     new, _ = news(site, f"workspaces of {source} without memory", lines)
     if new:
         alert(site, Level.WARN, f"Memory of {source} is not complete: {'; '.join(new)}")
+    return tuple(lines), bool(new)
 
 
 def report(site: Site, source: str, receiver: str, lines: tuple[str, ...]) -> None:
