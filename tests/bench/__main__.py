@@ -17,8 +17,10 @@ from pathlib import Path
 
 from deployments.demo.prefect_server import PROJECT
 from tests.bench import checks, original
+from tests.bench.backups import backups
 from tests.bench.copies import copies
 from tests.bench.document import make_document
+from tests.bench.memory import memory
 from tests.bench.programs import Programs, find_programs, machine, versions
 from tests.bench.progress import say
 from tests.bench.table import Goal, Group, Row, ratios, render
@@ -79,6 +81,8 @@ MEASUREMENTS: dict[str, Callable[[int, Programs], list[Group]]] = {
     "original": original.original,
     "takeover": lambda times, programs: takeover(times),
     "copies": lambda times, programs: copies(times),
+    "memory": lambda times, programs: memory(),
+    "backups": lambda times, programs: backups(times),
 }
 
 

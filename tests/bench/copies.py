@@ -50,7 +50,7 @@ def copies(times: int) -> list[Group]:
             with plain_ssh(three, A, T440) as ssh:
                 source = make_tree(three.sources[CONTAINER] / "notes").parent
                 raw = Raw(ssh, source, three.nodes[A])
-                backup = compare("backup", raw, lambda: back_up(ground.site), times)
+                backup = compare("backup", raw, lambda: back_up(ground), times)
         finally:
             close_site(ground.site)
     size = f"{FILES:,} files of {FILE_BYTES / 1000:.0f} kB"
@@ -113,25 +113,26 @@ def sync(site: Site) -> float:
     return float(pulled["seconds"])
 
 
-def back_up(site: Site) -> float:
+def back_up(ground: Ground) -> float:
     """The steps of one container's backup to the primary tier; returns the seconds of the pull."""
-    staged = stage.fn(site, CONTAINER)
+    site = ground.site
+    staged = stage.fn(site, CONTAINER, ground.site_file)
     pulled = pull_backup.fn(site, CONTAINER, T440, A, f"stage/{CONTAINER}", staged)
     publish_backup.fn(site, CONTAINER, T440, A, EPOCH, PRIMARY_TIER)
     return float(pulled["seconds"])
 
 
-def make_tree(folder: Path) -> Path:
-    """Text that does not compress to nothing, in FILES files; returns the folder."""
+def make_tree(folder: Path, files: int = FILES, size: int = FILE_BYTES) -> Path:
+    """Text that does not compress to nothing, in files of `size` bytes; returns the folder."""
     words = random.Random(1)  # the same text in each run
-    for number in range(FILES):
-        text = words.randbytes(FILE_BYTES // 2 - 20).hex()
+    for number in range(files):
+        text = words.randbytes(size // 2 - 20).hex()
         (folder / f"note-{number:04}.md").write_text(f"# Note {number}\n\n{text}\n")
     return folder
 
 
-def grow(source: Path) -> None:
-    """Append a line to CHANGED files, chosen anew each time, as an agent does."""
-    for file in random.sample(sorted(source.rglob("note-*.md")), CHANGED):
+def grow(source: Path, changed: int = CHANGED) -> None:
+    """Append a line to so many files, chosen anew each time, as an agent does."""
+    for file in random.sample(sorted(source.rglob("note-*.md")), changed):
         with file.open("a") as stream:
             stream.write(f"- a line of {time.time()}\n")

@@ -29,6 +29,8 @@ the runs that it names.
   a record of it: only the ssh client counts on T440. Its gateway runs without systemd.
 - **The full schedule** adds to the measured spans with a check every 30 s, by calculation, the
   measured cost of 12 syncs and of two backups an hour.
+- **restic and borg**, from Debian, work on a folder of the same disk: neither goes over ssh, and
+  both keep what only they can read. Where one is not installed it has no row.
 - **Copies** go over ssh on loopback. Ours also validate, hash, publish and apply what came; the raw
   rsync overwrites its target in place.
 """

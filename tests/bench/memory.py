@@ -1,0 +1,88 @@
+"""A usual memory: what the verbs of a sync cost on the receiver, beside a raw rsync."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from prefect.logging import disable_run_logger
+
+from deployments.demo.three import NODES
+from tasks.core.site import Site
+from tasks.memory import (
+    apply_memory,
+    find_base,
+    find_memory,
+    publish_memory,
+    pull_memory,
+    validate_memory,
+)
+from tasks.remote.nodes import close_site
+from tests.bench.copies import RSYNC, Raw, grow, make_tree
+from tests.bench.original import machines, plain_ssh
+from tests.bench.progress import say
+from tests.bench.table import Goal, Group, Row, ratios
+from tests.site_machines import Ground
+
+FILES, FILE_BYTES, CHANGED, TIMES = 500, 4000, 5, 9
+PULL_SECONDS = 240.0
+SETTLE_SECONDS = 2.5  # what was written just now may still be written: it is pulled again
+EPOCH = 1
+A, B = NODES
+UNCHANGED, FEW = Goal(1.2), Goal(1.5)
+
+
+def memory() -> list[Group]:
+    """Nothing changed, and 5 files changed; medians of 9."""
+    rows: list[Row] = []
+    with machines() as three, disable_run_logger():
+        ground = Ground(three, three.root, {})
+        ground.write_record(EPOCH, A)
+        try:
+            with plain_ssh(three, B, A) as ssh:
+                source = make_tree(three.workspace(A) / "memory", FILES, FILE_BYTES).parent
+                raw = Raw(ssh, source, three.nodes[B])
+                raw.copy()
+                sync(ground.site)
+                time.sleep(SETTLE_SECONDS)
+                sync(ground.site)
+                rows += compare("nothing changed", raw, ground.site, lambda: None, UNCHANGED)
+                change = f"{CHANGED} files grew by a line"
+                rows += compare(change, raw, ground.site, lambda: grow(source, CHANGED), FEW)
+        finally:
+            close_site(ground.site)
+    title = f"Memory of {FILES} files of {FILE_BYTES / 1000:g} kB, {A} to {B}"
+    return [Group(title, tuple(rows))]
+
+
+def compare(
+    case: str, raw: Raw, site: Site, change: Callable[[], None], goal: Goal
+) -> tuple[Row, ...]:
+    """Both copy the same changes, in turn."""
+    copies, verbs, wholes = list[float](), list[float](), list[float]()
+    for number in range(TIMES):
+        say(f"memory {number + 1} of {TIMES}: {case}")
+        change()
+        begun = time.monotonic()
+        raw.copy()
+        copied = time.monotonic()
+        verbs.append(sync(site))
+        copies.append(copied - begun)
+        wholes.append(time.monotonic() - copied)
+    return (
+        Row(f"{case}: raw `{RSYNC}`, a connection of its own", tuple(copies)),
+        Row(f"{case}: pull, validate, publish and apply", tuple(verbs)),
+        Row("- as a share of raw rsync's", ratios(verbs, copies), "%", goal),
+        Row(f"{case}: with what T440 asks before, and every program's start", tuple(wholes)),
+    )
+
+
+def sync(site: Site) -> float:
+    """The steps of one sync, as the flow takes them; the seconds of the receiver's own work."""
+    found = find_memory.fn(site, A)
+    base = find_base.fn(site, A, B, PULL_SECONDS)
+    pulled = pull_memory.fn(site, A, B, found, PULL_SECONDS)
+    validated = validate_memory.fn(site, B)
+    published = publish_memory.fn(site, A, B, EPOCH)
+    applied = apply_memory.fn(site, A, B, published["id"], base)
+    return sum(float(one["seconds"]) for one in (pulled, validated, published, applied))
