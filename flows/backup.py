@@ -1,4 +1,6 @@
-"""Hourly: T440's containers to the primary tier at :00, from there to the DR tier at :30."""
+"""Hourly: T440's containers, and what T440 itself is, to the primary tier at :00, from there to the
+DR tier at :30.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ from tasks.told import exchange
 
 @flow(name="backup-primary-tier")
 def backup_primary_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
-    """Back up T440's containers to the primary tier; when it is away, to the DR tier directly.
+    """Back up T440's containers and T440 itself to the primary tier, or to the DR tier while the
+    primary is away.
 
     Args:
         site_file: the site file on T440.
@@ -50,13 +53,13 @@ def backup_primary_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
         return Failed(message=f"no copy was made: {why}")
     epoch = read_record(site).epoch
 
-    def back_up(container: str) -> None:
-        staged = stage(site, container)
-        tell_after(site, container, staged["after"])
-        pull_backup(site, container, site.watchdog.name, receiver, f"stage/{container}", staged)
-        publish_backup(site, container, site.watchdog.name, receiver, epoch, PRIMARY_TIER)
+    def back_up(source: str) -> None:
+        staged = stage(site, source, site_file)
+        tell_after(site, source, staged["after"])
+        pull_backup(site, source, site.watchdog.name, receiver, f"stage/{source}", staged)
+        publish_backup(site, source, site.watchdog.name, receiver, epoch, PRIMARY_TIER)
 
-    return each_container(site, f"T440 to {receiver}", why, back_up)
+    return each_source(site, f"T440 to {receiver}", why, back_up)
 
 
 @flow(name="backup-dr-tier")
@@ -69,54 +72,52 @@ def backup_dr_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
     site = load_site(site_file)
     if is_newer_due():
         return Completed(name="Skipped", message="a newer backup is due already")
-    source, receiver = site.preferred, site.other(site.preferred)
-    for name in (source, receiver):
+    primary, receiver = site.preferred, site.other(site.preferred)
+    for name in (primary, receiver):
         if why := why_unreachable(site, name):
             rename_run(f"Skipped: {why}")
             return Completed(name="Skipped", message=why)
     epoch = read_record(site).epoch
 
-    def back_up(container: str) -> None:
-        newest, theirs = (newest_backup(site, container, name) for name in (source, receiver))
-        chosen = choose_backup(container, newest, theirs, site.watchdog.name)
+    def back_up(source: str) -> None:
+        newest, theirs = (newest_backup(site, source, name) for name in (primary, receiver))
+        chosen = choose_backup(source, newest, theirs, site.watchdog.name)
         if chosen is None:
-            get_run_logger().info("%s: %s has a newer one from T440 itself", container, receiver)
+            get_run_logger().info("%s: %s has a newer one from T440 itself", source, receiver)
             return
-        export = f"store/{store_of(container)}/{chosen['id']}"
-        pull_backup(site, container, source, receiver, export, chosen)
-        publish_backup(site, container, source, receiver, epoch, DR_TIER)
+        export = f"store/{store_of(source)}/{chosen['id']}"
+        pull_backup(site, source, primary, receiver, export, chosen)
+        publish_backup(site, source, primary, receiver, epoch, DR_TIER)
 
-    return each_container(site, f"{source} to {receiver}", "", back_up)
+    return each_source(site, f"{primary} to {receiver}", "", back_up)
 
 
-def tell_after(site: Site, container: str, why: str) -> None:
+def tell_after(site: Site, source: str, why: str) -> None:
     """What the `after` command should have started again may be down: a person is told once."""
     lines = [why] if why else []
-    before = exchange(site, f"after command of {container}", lines)
+    before = exchange(site, f"after command of {source}", lines)
     if why and not before:
-        text = f"{container} was backed up, but its after command failed: {why}; is it running?"
+        text = f"{source} was backed up, but its after command failed: {why}; is it running?"
         alert(site, Level.CRITICAL, text)
     elif before and not why:
-        alert(site, Level.OK, f"The after command of {container} works again")
+        alert(site, Level.OK, f"The after command of {source} works again")
 
 
-def each_container(
-    site: Site, route: str, remark: str, back_up: Callable[[str], None]
-) -> State[Any]:
-    """Back up every container; one that fails is named and does not keep the others from it."""
+def each_source(site: Site, route: str, remark: str, back_up: Callable[[str], None]) -> State[Any]:
+    """Back up every source; one that fails is named and does not keep the others from it."""
     failed = {}
-    for container in site.containers:
-        what = f"Backup of {container}, {route},"
+    for source in site.sources:
+        what = f"Backup of {source}, {route},"
         try:
-            back_up(container)
+            back_up(source)
             note_taken(site, what)
         except DualJoeError as error:
             if isinstance(error, Refused):
                 note_refusal(site, what, str(error))
-            failed[container] = str(error)
-            get_run_logger().error("%s: %s", container, error)
-    done = len(site.containers) - len(failed)
-    text = f"{route}: {done} of {len(site.containers)} containers"
+            failed[source] = str(error)
+            get_run_logger().error("%s: %s", source, error)
+    done = len(site.sources) - len(failed)
+    text = f"{route}: {done} of {len(site.sources)} sources"
     rename_run(f"{text} ({remark})" if remark else text)
     show_tiers(site)
     if failed:

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from tasks.backup import drill_container
+from tasks.backup import drill_source
 from tasks.core.errors import DualJoeError
 from tasks.core.situation import Level
 from tasks.notify import alert
@@ -23,7 +23,7 @@ from tasks.told import exchange
 
 @flow(name="drill")
 def drill(site_file: Path = DEFAULT_SITE) -> State[Any]:
-    """Restore each container's newest backup to a scratch folder on the DR tier, compare every
+    """Restore each source's newest backup to a scratch folder on the DR tier, compare every
     hash, open its databases, and remove it.
 
     Args:
@@ -37,13 +37,13 @@ def drill(site_file: Path = DEFAULT_SITE) -> State[Any]:
     if pause is not None and pause.node == where:  # its being away is no failure
         rename_run(f"Skipped: {pause.short}")
         return Completed(name="Skipped", message=pause.said)
-    for container in site.containers:
+    for source in site.sources:
         try:
-            result = drill_container(site, container, where)
-            lines += [f"{container}: {wrong}" for wrong in result["wrong"]]
+            result = drill_source(site, source, where)
+            lines += [f"{source}: {wrong}" for wrong in result["wrong"]]
         except DualJoeError as error:
-            lines.append(f"{container}: {error}")
-            get_run_logger().error("%s: %s", container, error)
+            lines.append(f"{source}: {error}")
+            get_run_logger().error("%s: %s", source, error)
     before = exchange(site, f"drill on {where}", lines)
     if lines and lines != before:
         text = f"A rehearsed restore on {where} went wrong: {'; '.join(lines[:5])}"
@@ -52,6 +52,6 @@ def drill(site_file: Path = DEFAULT_SITE) -> State[Any]:
         alert(site, Level.OK, f"The rehearsed restore on {where} is good again")
     show_tiers(site)
     bad = {line.partition(":")[0] for line in lines}
-    text = f"{where}: {len(site.containers) - len(bad)} of {len(site.containers)} restored"
+    text = f"{where}: {len(site.sources) - len(bad)} of {len(site.sources)} restored"
     rename_run(text)
     return Failed(message="; ".join(lines)) if lines else Completed(message=text)

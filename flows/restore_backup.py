@@ -1,4 +1,4 @@
-"""By hand: bring a container's backup back into a folder of the node that has it."""
+"""By hand: bring a source's backup back into a folder of the node that has it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from tasks.backup import restore_container
+from tasks.backup import restore_source
 from tasks.core.errors import Refused
 from tasks.core.situation import Level
 from tasks.core.tiers import in_words
@@ -17,9 +17,9 @@ from tasks.runs import rename_run
 from tasks.sites import DEFAULT_SITE, load_site
 
 
-@flow(name="restore-backup", flow_run_name="Restore {container}")
+@flow(name="restore-backup", flow_run_name="Restore {source}")
 def restore_backup(
-    container: str,
+    source: str,
     target: str,
     tier: Literal["primary", "dr"] = "primary",
     snapshot: str = "",
@@ -33,23 +33,23 @@ def restore_backup(
     Everything is read back and compared with the hashes that were taken on T440.
 
     Args:
-        container: its name in the site file.
+        source: a source by its name in the site file, or T440 itself by its own.
         target: an absolute path on the node of that tier, of an empty folder or one to be made.
         tier: whose copy to take.
         snapshot: the id; empty for the newest that was verified.
-        only: a file or folder of the container; empty for all.
+        only: a file or folder of it; empty for all.
         force: replace files of the same name in a folder that is not empty.
         dry_run: copy nothing.
         site_file: the site file on T440.
     """
     site = load_site(site_file)
-    if container not in site.containers:
-        raise Refused(f"there is no container {container}, only {', '.join(site.containers)}")
+    if source not in site.sources:
+        raise Refused(f"there is no source {source}, only {', '.join(site.sources)}")
     name = site.preferred if tier == "primary" else site.other(site.preferred)
     order: dict[str, Any] = {"target": target, "only": only, "force": force, "dry_run": dry_run}
     if snapshot:
         order["snapshot"] = snapshot
-    told = restore_container(site, container, name, order)
+    told = restore_source(site, source, name, order)
     done = "Would restore" if dry_run else "Restored"
     wrong = f"; {len(told['wrong'])} ARE NOT AS BACKED UP" if told["wrong"] else ""
     size = in_words(told["bytes"])

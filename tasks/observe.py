@@ -146,7 +146,7 @@ def parse_word(name: str, word: dict[str, Any], healthz: Health) -> Observation:
 
 
 def parse_ages(raw: Any) -> dict[str, float]:
-    """{container: seconds}, without whatever is none."""
+    """{source: seconds}, without whatever is none."""
     found = raw if isinstance(raw, dict) else {}
     return {str(name): float(age) for name, age in found.items() if isinstance(age, int | float)}
 

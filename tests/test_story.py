@@ -56,7 +56,7 @@ def test_the_story_holds_and_ends_within_4_minutes(root: Path) -> None:
     told, _ = process.communicate(timeout=STORY_SECONDS + 270)
     assert process.returncode == 0, told
     for event in (
-        "backup-dr-tier has run: pc-a to pc-b: 4 of 4 containers",
+        "backup-dr-tier has run: pc-a to pc-b: 5 of 5 sources",
         "pc-a loses power",
         "pc-b serves, ",
         "memory is merged on pc-a",

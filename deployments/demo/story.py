@@ -70,8 +70,8 @@ class Story:
         wanted = {
             "health-check": (self.times.check_seconds, "pc-a serves"),
             "memory-sync": (self.times.sync_seconds, "pc-a to pc-b: "),
-            "backup-primary-tier": (self.times.backup_seconds, "T440 to pc-a: 4 of 4"),
-            "backup-dr-tier": (self.times.backup_seconds, "pc-a to pc-b: 4 of 4"),
+            "backup-primary-tier": (self.times.backup_seconds, "T440 to pc-a: 5 of 5"),
+            "backup-dr-tier": (self.times.backup_seconds, "pc-a to pc-b: 5 of 5"),
         }
         for flow, (interval, name) in wanted.items():
             run = self.await_run(flow, name, 2.5 * interval + 60)

@@ -18,6 +18,7 @@ from .config import NodeConfig
 from .errors import BadInput, NodeError
 from .memory import SETTINGS, workspaces
 from .shelf import OFFER
+from .sources import is_source
 
 LONGEST_SECONDS = 6 * 3600
 DEFAULT_SECONDS = 600
@@ -85,7 +86,7 @@ def find_export(config: NodeConfig, path: str) -> tuple[Path, str]:
             return config.stores / store / OFFER, "./"
     elif kind == "stage":
         source, _, inside = rest.partition("/")
-        if source in config.sources and inside in ("tree", "tree/", "manifest.json"):
+        if is_source(config, source) and inside in ("tree", "tree/", "manifest.json"):
             return config.state / "stage" / source / "current", _inside(inside)
     raise BadInput(f"{path[:200]} is not exported here")
 

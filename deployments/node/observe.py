@@ -23,7 +23,7 @@ def observe(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
 
     {name, boot_id, record: {epoch, holder}|null, record_since, record_error, gateway: {pids,
     port_open, serving}, why_not: reason against a start ("" = permitted), memory: {snapshot,
-    age_seconds}|null, backups: {container: age of the newest verified one}, disk: {free_bytes,
+    age_seconds}|null, backups: {source: age of the newest verified one}, disk: {free_bytes,
     free_inodes}, guard: its status file with `age`|null, lent: {to, epoch, left}|null, heard:
     {node: {asked_s, serving_s, epoch, peer_heard_s}}}.
 

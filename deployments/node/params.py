@@ -55,6 +55,14 @@ def paths(params: dict[str, Any], key: str) -> list[str]:
     return value
 
 
+def mapping(params: dict[str, Any], key: str) -> dict[str, str]:
+    """Names with a text each, {} when it is absent."""
+    value = params.get(key, {})
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise BadInput(f'"{key}" must be names with a text each')
+    return value
+
+
 def integer(params: dict[str, Any], key: str) -> int:
     """A whole number that is not negative."""
     value = params.get(key)

@@ -14,10 +14,11 @@ from . import params as p
 from .commands import run_command
 from .config import Commands, NodeConfig
 from .durable import write_json
-from .errors import BadInput, Refused
+from .errors import Refused
 from .generations import last_copy, new_copy, remove_old_copies, swap_in
 from .manifest import Entry, Files, hash_file, make_entry, walk
 from .shelf import read_json
+from .sources import find_source
 from .sqlite_copy import copy_database, database_state, is_database, plain_state
 
 TRIES = 3
@@ -25,10 +26,10 @@ MEMO = "memo.json"
 
 
 def store_stage(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
-    """{"source"} -> {"files", "bytes", "changed": int, "databases": int, "held": {path: why},
-    "bad": {path: why}, "skipped": [path], "after": text, "seconds"}.
+    """{"source", "texts"?: {name: text}} -> {"files", "bytes", "changed": int, "databases": int,
+    "held": {path: why}, "bad": {path: why}, "skipped": [path], "after": text, "seconds"}.
 
-    Copies config.sources[source] into `stage/<source>/current/{tree,manifest.json}`, which is
+    Copies a source (sources.py) into `stage/<source>/current/{tree,manifest.json}`, which is
     exported as `stage/<source>/tree` and `stage/<source>/manifest.json`. The new copy is made
     beside from hard links to the last one and swapped in by one rename; a reader of the last one
     keeps it until the run after. A database that fails its check is `held` at its last good copy,
@@ -39,11 +40,6 @@ def store_stage(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     when `before` failed.
     """
     name = p.name(params, "source")
-    source = config.sources.get(name)
-    if source is None:
-        raise BadInput(f"{config.name} has no source {name}")
-    if not source.is_dir() or not os.listdir(source):
-        raise Refused(f"{source} is missing or empty", "mount it, or take it out of the site file")
     home = config.state / "stage" / name
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     started = time.monotonic()
@@ -52,6 +48,7 @@ def store_stage(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Refused(f"another run stages {name}") from None
+        source = find_source(config, name, p.mapping(params, "texts"))
         commands, after = config.source_commands.get(name, Commands()), ""
         try:
             if commands.before and (why := run_command(commands.before, commands.seconds)):

@@ -10,18 +10,18 @@ WARN_INTERVALS, FAIL_INTERVALS = 1.5, 3.0
 
 
 def old_backups(s: Situation, seen: Observation) -> list[str]:
-    """A sentence for each container whose newest verified backup on this node is too old.
+    """A sentence for each source whose newest verified backup on this node is too old.
 
     It names the limit, not the age: it stays the same while that is so. What was never backed up
     counts from the record's time.
     """
     since = s.now.wall - s.record_since if s.record_since is not None else 0.0
     lines = []
-    for container in s.site.containers:
-        found = seen.backup_ages.get(container)
+    for source in s.site.sources:
+        found = seen.backup_ages.get(source)
         limit = exceeded(s.site, since if found is None else found)
         if limit:
-            lines.append(f"{container}: no verified backup for over {age(limit)}")
+            lines.append(f"{source}: no verified backup for over {age(limit)}")
     return lines
 
 

@@ -72,7 +72,14 @@ class Site(Model):
             raise ValueError(f"preferred: {self.preferred!r} is not one of {', '.join(self.nodes)}")
         if self.watchdog.name in self.nodes:
             raise ValueError(f"watchdog.name: {self.watchdog.name!r} is the name of a node, too")
+        if self.watchdog.name in self.containers:
+            raise ValueError(f"containers: {self.watchdog.name!r} is the watchdog's own name")
         return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All that is backed up: the containers, and by its name what the watchdog itself is."""
+        return (*self.containers, self.watchdog.name)
 
     def other(self, node: str) -> str:
         """The name of the node that is not `node`."""

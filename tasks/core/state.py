@@ -53,7 +53,7 @@ class Observation:
     `says_serving`: what it said in its last ask, None when it never asked.
     `gateway_runs`: a process of it is left or its port is open; None when ssh did not answer.
     `memory_age_seconds`: age of the newest verified memory there, None when there is none.
-    `backup_ages`: container -> seconds since its newest backup there was verified.
+    `backup_ages`: source -> seconds since its newest backup there was verified.
     `detail`: what the transport said when ssh was not OK, or why the node's own word is missing.
     """
 

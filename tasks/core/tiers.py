@@ -1,4 +1,4 @@
-"""The table of all backups: container by container, tier by tier. Pure."""
+"""The table of all backups: source by source, tier by tier. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from tasks.core.site import Site
 from tasks.core.situation import age
 
-HEAD = ("container", "tier", "newest verified", "size", "kept", "refused", "rotten", "last drill")
+HEAD = ("source", "tier", "newest verified", "size", "kept", "refused", "rotten", "last drill")
 
 
 def describe_tiers(site: Site, stores: dict[str, dict[str, Any]], now: float) -> str:
@@ -16,12 +16,12 @@ def describe_tiers(site: Site, stores: dict[str, dict[str, Any]], now: float) ->
     `stores`: node -> store -> as `store list` says; a node that is away has none.
     """
     lines = [_line(HEAD), _line(["---"] * len(HEAD))]
-    for container in site.containers:
+    for source in site.sources:
         for name in (site.preferred, site.other(site.preferred)):
             tier = f"{name} ({'primary' if name == site.preferred else 'DR'})"
             found = stores.get(name)
-            about = None if found is None else found.get(f"backup/{container}", {})
-            lines.append(_line((container, tier, *_cells(about, now))))
+            about = None if found is None else found.get(f"backup/{source}", {})
+            lines.append(_line((source, tier, *_cells(about, now))))
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ from tasks.core.ages import old_backups
 from tests.core.sites import A1, NOW, idle, serving, situation
 
 HOUR = 3600.0
-FRESH = {"oc-core": 60.0, "oc-work": 60.0}
+FRESH = {"oc-core": 60.0, "oc-work": 60.0, "t440": 60.0}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ FRESH = {"oc-core": 60.0, "oc-work": 60.0}
         ),
         pytest.param({"oc-core": 60.0}, 1, [], id="one was never made, and could not yet be"),
         pytest.param(
-            {"oc-core": 60.0},
+            {"oc-core": 60.0, "t440": 60.0},
             2,
             ["oc-work: no verified backup for over 90 min"],
             id="one was never made",
@@ -49,10 +49,11 @@ FRESH = {"oc-core": 60.0, "oc-work": 60.0}
             [
                 "oc-core: no verified backup for over 3 h",
                 "oc-work: no verified backup for over 3 h",
+                "t440: no verified backup for over 3 h",
             ],
             id="none was ever made",
         ),
-        pytest.param({**FRESH, "other": 99 * HOUR}, 9, [], id="what is no container any more"),
+        pytest.param({**FRESH, "other": 99 * HOUR}, 9, [], id="what is no source any more"),
     ],
 )
 def test_row(ages: dict[str, float], record_hours: float, lines: list[str]) -> None:

@@ -26,7 +26,7 @@ def store(
     }
 
 
-def test_each_container_on_each_tier_is_a_row() -> None:
+def test_each_source_on_each_tier_is_a_row() -> None:
     stores = {
         "pc-a": {
             "backup/oc-core": store(1200, 10, 5_400_000, rotten=3),
@@ -40,12 +40,14 @@ def test_each_container_on_each_tier_is_a_row() -> None:
         },
     }
     assert describe_tiers(site(), stores, NOW.wall) == (
-        "| container | tier | newest verified | size | kept | refused | rotten | last drill |\n"
+        "| source | tier | newest verified | size | kept | refused | rotten | last drill |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
         "| oc-core | pc-a (primary) | 20 min old | 5 MB | 2 |  | 3 |  |\n"
         "| oc-core | pc-b (DR) | 25 h old | 2 kB | 1 | 1 |  | good, 2 h ago |\n"
         "| oc-work | pc-a (primary) | none |  | 0 |  |  |  |\n"
         "| oc-work | pc-b (DR) | 60 s old | 2 kB | 1 |  |  | 2 wrong, 60 s ago |\n"
+        "| t440 | pc-a (primary) | none |  | 0 |  |  |  |\n"
+        "| t440 | pc-b (DR) | none |  | 0 |  |  |  |\n"
     )
 
 

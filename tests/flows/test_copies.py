@@ -56,8 +56,12 @@ def test_an_agent_whose_workspace_matches_nothing_is_told_once_and_the_others_ar
     document = json.loads(file.read_text())
     document["agents"]["entries"]["shy"] = {"workspace": "~/.openclaw/workspace-shy"}
     file.write_text(json.dumps(document))
-    for _ in range(2):
-        assert run_state(memory_sync, serving.site_file).is_completed()
+    before = len(snapshots(serving, "pc-b", "memory"))
+    serving.three.workspace("pc-a").joinpath("memory/2026-11-29.md").write_text("# New\n")
+    states = [run_state(memory_sync, serving.site_file) for _ in range(2)]
+    assert [state.name for state in states] == ["Failed", "Degraded"]
+    assert "workspace-shy" in str(states[1].message)
+    assert len(snapshots(serving, "pc-b", "memory")) > before, "the others are carried"
     told = [text for _, text in alerts(serving) if "shy" in text and "is not complete" in text]
     assert len(told) == 1
     assert "workspace-shy is memory: is that its workspace?" in told[0]
@@ -98,9 +102,9 @@ def test_the_two_tiers_and_a_restore_by_cp(place: Ground, tmp_path: Path) -> Non
     t440 = place.three.t440
     t440.spawn(writer_argv(place.three.sources, 0.01), {}, t440.log / "containers.log")
     assert run_state(backup_primary_tier, place.site_file).is_completed()
-    assert last_name(backup_primary_tier) == "T440 to pc-a: 4 of 4 containers"
+    assert last_name(backup_primary_tier) == "T440 to pc-a: 5 of 5 sources"
     assert run_state(backup_dr_tier, place.site_file).is_completed()
-    assert last_name(backup_dr_tier) == "pc-a to pc-b: 4 of 4 containers"
+    assert last_name(backup_dr_tier) == "pc-a to pc-b: 5 of 5 sources"
     for container in place.site.containers:
         newest = snapshots(place, "pc-b", f"backup/{container}")[-1]
         restored = tmp_path / container
@@ -119,6 +123,10 @@ def test_the_two_tiers_and_a_restore_by_cp(place: Ground, tmp_path: Path) -> Non
         for text in texts:
             copy = restored / text.relative_to(place.three.sources[container])
             assert copy.read_bytes() == text.read_bytes()
+    own = snapshots(place, "pc-b", "backup/t440")[-1] / "tree"
+    assert (own / "site.yaml").read_text() == place.site_file.read_text()
+    assert json.loads((own / "record.json").read_text()) == {"epoch": 1, "holder": "pc-a"}
+    assert (own / "node.json").is_file()
 
 
 def test_a_second_backup_is_hard_linked_to_the_first(place: Ground) -> None:
@@ -139,7 +147,7 @@ def test_a_second_backup_is_hard_linked_to_the_first(place: Ground) -> None:
 def test_when_the_primary_tier_is_away_the_backup_goes_to_the_dr_tier(place: Ground) -> None:
     place.three.nodes["pc-a"].power_cut()
     assert run_state(backup_primary_tier, place.site_file).is_completed()
-    assert last_name(backup_primary_tier).startswith("T440 to pc-b: 4 of 4 containers (pc-a: ")
+    assert last_name(backup_primary_tier).startswith("T440 to pc-b: 5 of 5 sources (pc-a: ")
     assert snapshots(place, "pc-b", "backup/oc-core")
     assert run_state(backup_dr_tier, place.site_file).name == "Skipped"
 
@@ -165,7 +173,7 @@ def test_one_container_that_fails_does_not_keep_the_others_from_it(place: Ground
     state = run_state(backup_primary_tier, place.site_file)
     assert state.is_failed()
     assert "oc-work" in str(state.message)
-    assert last_name(backup_primary_tier) == "T440 to pc-a: 3 of 4 containers"
+    assert last_name(backup_primary_tier) == "T440 to pc-a: 4 of 5 sources"
     assert snapshots(place, "pc-a", "backup/oc-learning")
 
 
@@ -173,7 +181,7 @@ def test_a_rehearsed_restore_on_the_dr_tier_finds_rot_and_tells_it_once(place: G
     for flow in (backup_primary_tier, backup_dr_tier):
         assert run_state(flow, place.site_file).is_completed()
     assert run_state(drill, place.site_file).is_completed()
-    assert last_name(drill) == "pc-b: 4 of 4 restored"
+    assert last_name(drill) == "pc-b: 5 of 5 restored"
     assert "| good, " in versions("joe-backups")[0]
     tree = place.three.nodes["pc-b"].state / "stores/backup/oc-core/current/tree"
     file = next(path for path in sorted(tree.rglob("*")) if path.is_file())

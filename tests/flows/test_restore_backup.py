@@ -31,7 +31,7 @@ def test_it_is_said_first_and_then_comes_from_the_tier_that_is_named(
 
 
 def test_what_does_not_exist_is_refused_by_name(place: Ground, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="there is no container nothing, only oc-"):
+    with pytest.raises(Refused, match="there is no source nothing, only oc-"):
         restore_backup("nothing", str(tmp_path / "x"), site_file=place.site_file)
     with pytest.raises(Refused, match="has no verified snapshot"):
         restore_backup("oc-core", str(tmp_path / "x"), site_file=place.site_file)
