@@ -11,6 +11,8 @@ the busy timeout is: the server answers 503, and its client asks again 2 s later
 then begins late, or is not ordered. Beginning every transaction as one that writes makes it wait
 its turn, which is milliseconds.
 
+Each look at a schedule reads the names of all time zones from the disk (2.4 ms): once is enough.
+
 Its queue of background tasks looks around four times a second for what nobody orders here so often:
 once a second costs T440 a fifth less (2.2 % of a core instead of 2.9 %, with nothing to do).
 """
@@ -26,6 +28,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from prefect._internal.schemas import validators
 from prefect.server.api import background_workers
 from prefect.server.database import configurations
 
@@ -38,6 +41,8 @@ def collect_now_and_then() -> None:
     while True:
         time.sleep(COLLECT_SECONDS)
         gc.collect()
+        if not gc.get_freeze_count():  # what the start has made stays: no need to look at it again
+            gc.freeze()
 
 
 def begin_as_writers() -> None:
@@ -59,10 +64,17 @@ def look_around_less() -> None:
     )
 
 
+def remember_time_zones() -> None:
+    """Read the names of the time zones once."""
+    module: Any = validators
+    module.get_timezones = functools.cache(module.get_timezones)
+
+
 def main() -> None:
     """Run `prefect server start` with the words of the command line."""
     begin_as_writers()
     look_around_less()
+    remember_time_zones()
     gc.disable()
     threading.Thread(target=collect_now_and_then, daemon=True).start()
     sys.argv = ["prefect", "server", "start", *sys.argv[1:]]
