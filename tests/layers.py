@@ -33,7 +33,9 @@ ARROWS = {
 # No I/O, no clock, no Prefect: what decides can then be tested as a table.
 PURE_MODULES = re.compile(
     r"tasks/core/.*|deployments/node/"
-    r"(term|term_file|timing|messages|wire|merge|merge_text|refuse|retention)\.py"
+    r"(term|term_file|timing|messages|wire|merge|merge_text|refuse|retention)\.py|"
+    r"deployments/provision/"
+    r"(steps|places|doors|documents|units|plan|node_units|watchdog_units|removal)\.py"
 )
 IMPURE_IMPORTS = {"prefect", "paramiko", "subprocess", "socket", "time"}
 CLOCKS = {"now", "utcnow", "today"}

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from deployments.pools import POOLS, worker_words
-from deployments.settings import read_settings
+from deployments.settings import make_place, read_settings
 
 from .keeper import keeper_argv
 from .machine import Machine
@@ -99,20 +99,6 @@ class PrefectServer(PrefectApi):
 def make_environment(home: Path, api: str) -> dict[str, str]:
     """The project's settings and a place for them."""
     return {**read_settings(), **make_place(home, api)}
-
-
-def make_place(home: Path, api: str) -> dict[str, str]:
-    """Settings that keep server, workers and runs inside `home`."""
-    return {
-        "PREFECT_HOME": str(home),
-        "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
-        "PREFECT_API_URL": api,
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db",
-        "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
-        "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
-        "TMPDIR": str(home / "tmp"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
 
 
 def first_free_port(first: int = FIRST_PORT) -> int:

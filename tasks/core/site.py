@@ -35,12 +35,18 @@ class Node(Model):
     user: str = Field(min_length=1, description="the account that runs OpenClaw")
     port: Port = Field(default=22, description="of its sshd")
     gateway_port: Port = Field(default=18789, description="of OpenClaw's gateway, on its loopback")
+    alarm: tuple[str, ...] = Field(
+        default=(), description="command there that reads a text and tells it to a person"
+    )
 
 
 class Watchdog(Model):
     """T440, the machine that this runs on."""
 
     name: Name = Field(default="t440", description="its name in records and reports")
+    address: str = Field(default="", description="where the nodes reach it; for provisioning")
+    user: str = Field(default="", description="the account that runs this; whoever provisions it")
+    port: Port = Field(default=22, description="of its sshd")
     state: LocalPath = Field(description="folder of the record, the journal and the staged sources")
     key: LocalPath = Field(description="private key that opens the nodes' rpc door")
     known_hosts: LocalPath = Field(description="the pinned host keys of the nodes")

@@ -23,8 +23,8 @@ the runs that it names.
   without it, so guards, voters and idle servers are not in it; in "everything" they are. Requests
   by which the benchmark orders its runs are in it.
 - **Without notice.** Both kinds of runs are ordered in the moment in which they are due. T440's
-  voter wakes the worker of checks, and so does the benchmark; a process worker asks every 10 s. With
-  notice, as by a schedule, a process worker starts a run's process up to 3 s before its time.
+  voter wakes the worker of checks, and so does the benchmark; a process worker asks every 10 s.
+  With notice, as by a schedule, it starts a run's process up to 3 s before its time.
 - **A check** looks at both nodes. **The original way** looks at one, and has neither a schedule nor
   a record of it: only the ssh client counts on T440. Its gateway runs without systemd.
 - **The full schedule** adds to the measured spans with a check every 30 s, by calculation, the

@@ -54,11 +54,17 @@ install(pathlib.Path.home(), {port}, {url!r}, **json.loads(sys.stdin.read()))
 
 
 def install_stand_in(host: Host, settings: dict[str, Any]) -> None:
-    """The stand-in in the host's home, with the real program's unit; it is not enabled."""
+    """The stand-in in the host's home, with the real program's unit and ours; none is enabled."""
+    install_alone(host, settings)
+    _place_units(host)
+
+
+def install_alone(host: Host, settings: dict[str, Any]) -> None:
+    """The stand-in and the real program's unit, on a host that has nothing of ours."""
     script = INSTALL.format(source=SOURCE, port=PORT, url=URL)
     host.run(("python3", "-c", script), given=json.dumps(settings))
     put(host, f"{HOME}/.config/systemd/user/{UNIT}", GATEWAY_UNIT)
-    _place_units(host)
+    host.run(("systemctl", "--user", "daemon-reload"))
 
 
 def install_real(host: Host) -> None:
@@ -88,7 +94,7 @@ def install_real(host: Host) -> None:
 
 def _place_units(host: Host) -> None:
     for file in sorted(UNITS.rglob("*")):
-        if file.is_file():
+        if file.is_file() and "t440" not in file.parts:
             place = file.relative_to(UNITS)
             put(host, f"{HOME}/.config/systemd/user/{place}", file.read_text())
     host.run(("systemctl", "--user", "daemon-reload"))

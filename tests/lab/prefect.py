@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 import yaml
 
 from deployments.demo.prefect_api import PrefectApi
-from deployments.demo.prefect_server import make_place
 from deployments.pools import POOLS, worker_words
 from deployments.schedules import with_intervals
-from deployments.settings import read_settings
+from deployments.settings import make_place, read_settings
 from tasks.core.site import parse_site
 from tests.lab import cache
 from tests.lab.commands import Failed
 from tests.lab.files import HOME, JOE, LIBRARIES, OWN, SOURCE, put
+from tests.lab.hosts import Host
 from tests.lab.network import ADDRESSES
 from tests.lab.site import NODES, PREFECT_API, T440, Site
 
@@ -48,11 +48,42 @@ WantedBy=default.target
 """
 
 
-class LabPrefect(PrefectApi):
+class HostPrefect(PrefectApi):
+    """The Prefect server that runs on a host, asked from there."""
+
+    def __init__(self, host: Host) -> None:
+        self.t440 = host
+
+    def request(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """POST `body`, or GET when there is none, from the host itself. Raises OSError."""
+        # A busy SQLite server answers 503, and means it.
+        words = ["curl", "-sS", "--retry", "5", "--fail"]
+        words.append(f"{PREFECT_API}{path}")
+        if body is not None:
+            words += ["-H", "Content-Type: application/json", "--data-binary", "@-"]
+        try:
+            return json.loads(self.t440.run(words, given=json.dumps(body)) or "null")
+        except Failed as error:
+            raise OSError(str(error)) from None
+
+    def finish(self, deployment: str, seconds: float = 60.0) -> None:
+        """Start a run by hand and wait until it has completed. Raises Failed, TimeoutError."""
+        run = self.wait_for_run(self.start_run(deployment), seconds)
+        if run["state_type"] != "COMPLETED":
+            raise Failed(f"{deployment}: {run['state_name']}: {run['state']['message']}")
+
+    def told(self, flow: str = "health-check", limit: int = 8) -> str:
+        """The newest runs, one a line, oldest first: what a person sees in the list."""
+        runs = self.runs(flow, limit=limit)
+        return "\n".join(f"  {run['state_name']}: {run['name']}" for run in reversed(runs))
+
+
+class LabPrefect(HostPrefect):
     """Server, both workers, and every deployment of prefect.yaml; `times` as in a site file."""
 
     def __init__(self, site: Site, times: Mapping[str, float]) -> None:
-        self.site, self.t440 = site, site.t440
+        super().__init__(site.t440)
+        self.site = site
         _require_same_python(site)
         document = site_document(times)
         put(self.t440, SITE_FILE, yaml.safe_dump(document))
@@ -77,18 +108,6 @@ class LabPrefect(PrefectApi):
         for pool in POOLS:
             self.start(worker(pool))
 
-    def request(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """POST `body`, or GET when there is none, from T440 itself. Raises OSError."""
-        # A busy SQLite server answers 503, and means it.
-        words = ["curl", "-sS", "--retry", "5", "--fail"]
-        words.append(f"{PREFECT_API}{path}")
-        if body is not None:
-            words += ["-H", "Content-Type: application/json", "--data-binary", "@-"]
-        try:
-            return json.loads(self.t440.run(words, given=json.dumps(body)) or "null")
-        except Failed as error:
-            raise OSError(str(error)) from None
-
     def start(self, unit: str) -> None:
         """Start a unit of T440, now and at each boot."""
         self.t440.run(("systemctl", "--user", "--quiet", "enable", "--now", unit))
@@ -96,12 +115,6 @@ class LabPrefect(PrefectApi):
     def stop(self, unit: str) -> None:
         """Stop a unit until `start`."""
         self.t440.run(("systemctl", "--user", "--quiet", "disable", "--now", unit))
-
-    def finish(self, deployment: str, seconds: float = 60.0) -> None:
-        """Start a run by hand and wait until it has completed. Raises Failed, TimeoutError."""
-        run = self.wait_for_run(self.start_run(deployment), seconds)
-        if run["state_type"] != "COMPLETED":
-            raise Failed(f"{deployment}: {run['state_name']}: {run['state']['message']}")
 
     def sync(self) -> None:
         """One memory sync: the standby is promotable afterwards."""
@@ -111,11 +124,6 @@ class LabPrefect(PrefectApi):
         """No run by its schedule any more; runs that are ordered go on."""
         found = self.request(f"/deployments/name/{deployment}")["id"]
         self.request(f"/deployments/{found}/pause_deployment", {})
-
-    def told(self, flow: str = "health-check", limit: int = 8) -> str:
-        """The newest runs, one a line, oldest first: what a person sees in the list."""
-        runs = self.runs(flow, limit=limit)
-        return "\n".join(f"  {run['state_name']}: {run['name']}" for run in reversed(runs))
 
     def told_in_full(self, flow: str = "health-check", limit: int = 5) -> str:
         """The newest runs with their times and logs, oldest first."""
