@@ -83,7 +83,7 @@ class NodeConfig:
     boot_id_file: Path = Path("/proc/sys/kernel/random/boot_id")
     supervisor: str = "systemd"
     openclaw: tuple[str, ...] = ("openclaw",)
-    openclaw_home: Path = Path("~/.openclaw")
+    openclaw_home: Path = field(default_factory=lambda: Path("~/.openclaw").expanduser())
     gateway_unit: str = "openclaw-gateway.service"
     gateway_port: int = 18789
     stop_seconds: float = 5.0
