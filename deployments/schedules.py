@@ -15,6 +15,7 @@ INTERVALS = {
     "backup": "backup_seconds",
     "scrub": "scrub_seconds",
     "drill": "drill_seconds",
+    "doctor": "doctor_seconds",
 }
 
 

@@ -44,6 +44,7 @@ def test_every_flow_of_the_site_is_deployed_under_its_name(document: dict[str, A
         "backup_dr_tier",
         "scrub",
         "drill",
+        "doctor",
     }
     assert not any("concurrency_limit" in one for one in document["deployments"])
 
@@ -59,7 +60,12 @@ def test_ten_times_as_fast_the_stagger_is_kept_and_counts_from_the_start(
     document: dict[str, Any],
 ) -> None:
     times = Times(
-        check_seconds=3, sync_seconds=30, backup_seconds=60, scrub_seconds=60, drill_seconds=600
+        check_seconds=3,
+        sync_seconds=30,
+        backup_seconds=60,
+        scrub_seconds=60,
+        drill_seconds=600,
+        doctor_seconds=600,
     )
     found = schedules(with_intervals(document, times, START))
     assert {flow: one["interval"] for flow, one in found.items()} == {
@@ -69,6 +75,7 @@ def test_ten_times_as_fast_the_stagger_is_kept_and_counts_from_the_start(
         "backup_dr_tier": 60,
         "scrub": 60,
         "drill": 600,
+        "doctor": 600,
     }
     offsets = {
         flow: (datetime.fromisoformat(one["anchor_date"]) - START).total_seconds()

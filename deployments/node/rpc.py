@@ -39,6 +39,7 @@ VERBS = {
     "memory base": "memory",
     "memory restore": "memory_restore",
     "settings describe": "settings",
+    "diagnose": "diagnose",
     "store pull": "pull",
     "store fetch": "pull",
     "store validate": "store",

@@ -31,6 +31,7 @@ class Times(BaseModel):
     backup_seconds: float = _seconds(3600, "between two backups of a tier")
     scrub_seconds: float = _seconds(3600, "between two scrubs, each of 1/24 of every store")
     drill_seconds: float = _seconds(86_400, "between two rehearsals of a restore")
+    doctor_seconds: float = _seconds(86_400, "between two looks whether a failover would work")
     failback_after_seconds: float = _seconds(300, "the preferred node must be well for so long")
     restart_grace_seconds: float = _seconds(20, "an unwell gateway is left alone for so long")
     restart_watch_seconds: float = _seconds(30, "after a restart in place, before a failover")
