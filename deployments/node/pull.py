@@ -169,29 +169,35 @@ class _Run:
         return Size(sum(one.new_bytes for one in passes), sum(one.new_files for one in passes))
 
     def until_settled(self, shelf: Shelf, parts: Mapping[str, str]) -> dict[str, Any]:
-        """Passes over all parts until one changes nothing: that one saw no write in its middle.
+        """Passes over each part until one changes nothing: that one saw no write in its middle.
 
         What is staged or published is never written again: one pass is enough there.
         """
-        is_still = not any(export.startswith("memory/") for export in parts.values())
+        last: dict[str, Pass] = {}
+        left = sorted(parts)
         changed = count = 0
-        while count < MAX_PASSES:
+        while left and count < MAX_PASSES:
             count += 1
-            passes = [self.folder(parts[part], shelf.tree / part) for part in sorted(parts)]
-            now_changed = sum(one.changed for one in passes)
-            changed += now_changed
-            if (is_still or not now_changed) and not any(one.vanished for one in passes):
-                break
-        if any(one.vanished for one in passes):
+            for part in left:
+                last[part] = self.folder(parts[part], shelf.tree / part)
+                changed += last[part].changed
+            left = [part for part in left if _may_move(parts[part], last[part])]
+        if any(last[part].vanished for part in left):
             raise Failed(f"files vanished at the source in each of {MAX_PASSES} passes")
+        passes = last.values()
         return {
             "files": sum(one.files for one in passes),
             "bytes": sum(one.bytes for one in passes),
             "changed": changed,
             "passes": count,
-            "settled": is_still or now_changed == 0,
+            "settled": not left,
             "skipped": sorted({name for one in passes for name in one.skipped})[:1000],
         }
+
+
+def _may_move(export: str, last: Pass) -> bool:
+    """Whether the source may have been written while this pass read it."""
+    return last.vanished or (last.changed > 0 and export.startswith("memory/"))
 
 
 def store_fetch(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
