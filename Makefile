@@ -4,7 +4,7 @@ N ?= 100000
 MINUTES ?= 60
 python := .venv/bin/python
 
-.PHONY: help setup demo test lab lint joe.pyz lock clean soak soak-terms bench
+.PHONY: help setup demo test lab test-openclaw lint joe.pyz lock clean soak soak-terms bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z.-]*\):.*## /  make \1 \t/p' Makefile | expand -t 24
@@ -23,6 +23,10 @@ test: lint  ## ruff, mypy --strict, and all tests in a random order whose seed i
 lab: setup  ## only the tests on three systemd hosts, each with what it measured (root)
 	@$(python) -m tests.lab.cache
 	@$(python) -m pytest -rP tests/lab
+
+test-openclaw: setup  ## only the tests on three systemd hosts with the real OpenClaw (root, npm)
+	@$(python) -m tests.lab.cache
+	@$(python) -m pytest -rP -m openclaw tests/lab
 
 lint: setup  ## ruff and mypy --strict
 	@echo "lint: ruff" && $(python) -m ruff check --quiet .

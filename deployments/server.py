@@ -21,10 +21,14 @@ from __future__ import annotations
 
 import functools
 import gc
+import ipaddress
+import itertools
+import os
 import runpy
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -32,6 +36,8 @@ from prefect._internal.schemas import validators
 from prefect.server.api import background_workers
 from prefect.server.database import configurations
 
+PROTECTED_BY = "PREFECT_SERVER_API_AUTH_STRING"
+HOST = "PREFECT_SERVER_API_HOST"
 COLLECT_SECONDS = 60.0
 LOOK_AROUND = timedelta(seconds=1)
 
@@ -70,8 +76,37 @@ def remember_time_zones() -> None:
     module.get_timezones = functools.cache(module.get_timezones)
 
 
+def refusal(words: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Why the server must not be started with these words; "" when it may be.
+
+    Whoever reaches Prefect's API can move Joe and run what he likes on T440: it is for T440 itself,
+    or behind a password.
+    """
+    options = " ".join(words).replace("=", " ").split()
+    given = dict(itertools.pairwise(options))
+    host = given.get("--host") or environment.get(HOST) or "127.0.0.1"
+    if environment.get(PROTECTED_BY) or is_loopback(host):
+        return ""
+    return (
+        f"Prefect's API on {host} without a password would let anybody there move Joe.\n"
+        "Remedy: leave it on 127.0.0.1 and open the UI through `ssh -L 4200:127.0.0.1:4200`; or set"
+        f" {PROTECTED_BY}=user:password for the server and the workers, and write the same into the"
+        " `auth_file` of T440's trigger"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def main() -> None:
     """Run `prefect server start` with the words of the command line."""
+    if why := refusal(sys.argv[1:], os.environ):
+        sys.exit(why)
     begin_as_writers()
     look_around_less()
     remember_time_zones()
