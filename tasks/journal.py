@@ -14,6 +14,7 @@ from typing import Any
 from tasks.core.errors import MoveHeld, Refused
 from tasks.core.site import Site
 from tasks.core.state import History, Moment
+from tasks.files import replace_file
 from tasks.locks import locked, locked_or
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -74,26 +75,6 @@ def load_history(site: Site) -> History:
 def save_history(site: Site, history: History) -> None:
     """Replace the history on the disk, whole or not at all."""
     replace_file(site.watchdog.state / "history.json", json.dumps(asdict(history)))
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file of the state folder, whole or not at all; durable when this returns."""
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-    with open(beside, "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(beside, path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make what was renamed or removed in it outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

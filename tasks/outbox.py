@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.site import Site
+from tasks.files import replace_file
 from tasks.locks import locked
 
 MOST = 200
@@ -72,12 +72,7 @@ def _save(site: Site, messages: list[Message]) -> None:
     if not messages:
         path.unlink(missing_ok=True)
         return
-    beside = path.with_suffix(".new")
-    with open(beside, "w") as stream:
-        json.dump(messages, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
+    replace_file(path, json.dumps(messages))
 
 
 def _locked(site: Site) -> contextlib.AbstractContextManager[int]:

@@ -15,7 +15,8 @@ from tasks.core.pause import MOST_SECONDS, Pause, effect, is_over, is_reminder_d
 from tasks.core.site import Site
 from tasks.core.situation import Decision, Kind, Level, Situation
 from tasks.core.state import Moment
-from tasks.journal import boot_id, check_lock, now, replace_file, sync_folder
+from tasks.files import replace_file, sync_folder
+from tasks.journal import boot_id, check_lock, now
 from tasks.notify import alert
 from tasks.told import exchange
 

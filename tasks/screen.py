@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +12,7 @@ from prefect.logging import get_run_logger
 
 from tasks.core.screen import is_same, stamped
 from tasks.core.site import Site
+from tasks.files import replace_file
 from tasks.journal import now
 from tasks.locks import locked
 from tasks.runs import brief_client, run_id
@@ -50,7 +50,7 @@ def write(site: Site, summary: str, screen: str, headline: str) -> None:
                 flow_run_id=run_id(),
             )
             client.create_artifact(artifact)
-            save_summary(site, summary)
+            replace_file(summary_file(site), summary)
     except BlockingIOError:
         get_run_logger().info("the status is being written by another run")
     except Exception as error:  # whatever Prefect's server or the disk does, a check goes on
@@ -63,6 +63,7 @@ def artifact_key(site: Site) -> str:
 
 
 def summary_file(site: Site) -> Path:
+    """A person may read it, too."""
     return site.watchdog.state / "status.md"
 
 
@@ -72,10 +73,3 @@ def read_summary(site: Site) -> str:
         return summary_file(site).read_text()
     except (OSError, ValueError):
         return ""
-
-
-def save_summary(site: Site, summary: str) -> None:
-    """Replace it, whole or not at all; a person may read it, too. Raises OSError."""
-    beside = summary_file(site).with_name(f".status.{os.getpid()}.tmp")
-    beside.write_text(summary)
-    os.replace(beside, summary_file(site))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 
 from tasks.core.site import Site
+from tasks.files import replace_file
 from tasks.locks import locked
 
 
@@ -24,9 +24,7 @@ def exchange(site: Site, topic: str, lines: Sequence[str]) -> list[str]:
         before = list(known.get(topic, []))
         if list(lines) != before:
             known[topic] = list(lines)
-            beside = file.with_name(f".told.{os.getpid()}.tmp")
-            beside.write_text(json.dumps({name: now for name, now in known.items() if now}))
-            os.replace(beside, file)
+            replace_file(file, json.dumps({name: now for name, now in known.items() if now}))
     return before
 
 
