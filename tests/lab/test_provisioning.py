@@ -54,6 +54,33 @@ def test_from_bare_machines_to_a_takeover_and_back(ground: None, tmp_path: Path)
         assert not seen.both and not seen.blind
 
 
+@pytest.mark.timeout(600)
+def test_a_joe_that_runs_already_is_restarted_once_and_stays_where_he_is(
+    ground: None, tmp_path: Path
+) -> None:
+    """By OpenClaw's own unit on pc-b, which is not the preferred node: his memory is there."""
+    with Bare(tmp_path) as bare:
+        pc_b = bare.nodes["pc-b"]
+        with Oracle({name: host.group for name, host in bare.nodes.items()}) as oracle:
+            pc_b.run(("systemctl", "--user", "enable", "--now", UNIT))
+            pc_b.wait_until(lambda: pc_b.listens(PORT), 30, "its gateway listens")
+            code, told = bare.provision("--yes")
+            print(told)
+            assert code == 0, told
+            assert "write the first record: pc-b may serve, for Joe runs there" in told
+            assert told.count("Joe runs on pc-b and is restarted once") == 1, "it is said before"
+            wait_until(lambda: bare.serving() == ["pc-b"], FIRST_START_SECONDS, "pc-b serves")
+            pc_b.wait_until(lambda: pc_b.listens(PORT), 30, "its gateway listens again")
+            assert pc_b.systemctl("is-enabled", UNIT) == "disabled", "the guard starts it"
+            runs = pc_b.procs(GUARD), pc_b.procs(UNIT)
+            assert bare.provision() == (0, "nothing to do\n")
+            assert (pc_b.procs(GUARD), pc_b.procs(UNIT)) == runs
+        seen = oracle.stop()
+        (before, after) = seen.of("pc-b")
+        print(f"{seen}: Joe was away for {after[0] - before[1]:.1f} s")
+        assert not seen.of("pc-a") and not seen.both and not seen.blind
+
+
 def say(what: str, begun: float) -> None:
     print(f"{what} after {time.monotonic() - begun:.0f} s")
 
