@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -25,7 +26,7 @@ def diagnose(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{} -> {"name", "time": seconds since 1970, "shell_seconds", "versions": {program: text or
     null}, "settings_error": text, "disk": {"free", "size": bytes, "free_inodes", "inodes"},
     "linger": bool or null, "units": {unit: {"active", "enabled"}}, "sleep": [target that is not
-    masked], "loose_keys": [comment]}.
+    masked], "loose_keys": [comment], "program": sha256 of joe.pyz}.
 
     `shell_seconds`: how long the user's shell takes to do nothing when ssh starts it. `linger`,
     `units` and `sleep` are null or empty where no systemd keeps the gateway. `loose_keys`: lines of
@@ -42,6 +43,7 @@ def diagnose(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         "linger": linger() if is_systemd else None,
         "units": units((GUARD, FUSE, config.gateway_unit)) if is_systemd else {},
         "sleep": can_sleep() if is_systemd else [],
+        "program": program_hash(),
         "loose_keys": loose_keys(Path("~/.ssh/authorized_keys").expanduser()),
     }
 
@@ -82,6 +84,12 @@ def openclaw_words(config: NodeConfig) -> tuple[str, ...]:
         if match:
             return tuple(shlex.split(match[1]))
     return config.openclaw
+
+
+def program_hash() -> str:
+    """Which joe.pyz answers; "" when the program does not run from one."""
+    archive = Path(__file__).parents[1]
+    return hashlib.sha256(archive.read_bytes()).hexdigest() if archive.is_file() else ""
 
 
 def settings_error(config: NodeConfig) -> str:

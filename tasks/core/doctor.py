@@ -43,8 +43,16 @@ def examine(told: Told) -> list[Finding]:
     for name in told.situation.site.nodes:
         found += reach(told, name)
         if name in told.bodies:
+            found += program(told, name)
             off = told.clocks.get(name, 0.0)
             found += examine_node(told.situation.site, name, told.bodies[name], off)
+        elif told.situation.observations[name].ssh is Ssh.OK:
+            found.append(
+                warn(
+                    f"{name} does not answer the doctor: its joe.pyz may be an older one",
+                    "python -m deployments.provision deployments/site.yaml",
+                )
+            )
     watchdog = told.situation.site.watchdog.name
     if watchdog in told.bodies:
         found += room(watchdog, told.bodies[watchdog])
@@ -83,6 +91,18 @@ def reach(told: Told, name: str) -> Iterator[Finding]:
         yield fail(
             f"{name}'s guard has not asked T440 for {age(seen.asked_seconds)}",
             f"on {name}: systemctl --user restart {GUARD}",
+        )
+
+
+def program(told: Told, name: str) -> Iterator[Finding]:
+    """Whether the node runs the joe.pyz that T440 runs."""
+    ours, theirs = (
+        told.bodies.get(one, {}).get("program") for one in (told.situation.site.watchdog.name, name)
+    )
+    if ours and theirs != ours:
+        yield warn(
+            f"{name} runs another joe.pyz than T440",
+            "python -m deployments.provision deployments/site.yaml",
         )
 
 

@@ -24,6 +24,7 @@ BODY: dict[str, Any] = {
     "units": UNITS,
     "sleep": [],
     "loose_keys": [],
+    "program": "5f1e",
 }
 WELL = Told(
     situation=situation(
@@ -44,6 +45,14 @@ def with_body(node: str, **changes: Any) -> Told:
 
 NEWER_B = with_body("pc-b", versions={**BODY["versions"], "openclaw": "2026.10.1"})
 CASES = {
+    "another joe.pyz": (
+        with_body("pc-b", program="0000"),
+        [("WARN", "pc-b runs another joe.pyz than T440")],
+    ),
+    "a joe.pyz that has no doctor": (
+        replace(WELL, bodies={"t440": BODY, "pc-a": BODY}),
+        [("WARN", "pc-b does not answer the doctor: its joe.pyz may be an older one")],
+    ),
     "a heavy .bashrc costs every command": (
         with_body("pc-b", shell_seconds=0.31),
         [("WARN", "pc-b: the login shell takes 310 ms to do nothing")],

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from deployments.build_node import build
 from deployments.node.diagnose import loose_keys, versions
 
 from .loopback import Node
@@ -33,6 +37,17 @@ def test_a_node_says_its_versions_room_and_time(tmp_path: Path) -> None:
     assert 0 < told["shell_seconds"] < 5
     assert abs(told["time"] - time.time()) < 10
     assert (told["linger"], told["units"], told["sleep"]) == (None, {}, [])
+
+
+def test_joe_pyz_says_which_one_it_is(tmp_path: Path) -> None:
+    pyz = build(tmp_path / "joe.pyz")
+    node = Node(tmp_path, "t440")
+    node.config.state.mkdir(parents=True, exist_ok=True)
+    _, environment = node.command("")
+    done = subprocess.run(
+        (str(pyz), "diagnose"), input="{}", env=environment, text=True, capture_output=True
+    )
+    assert json.loads(done.stdout)["program"] == hashlib.sha256(pyz.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
