@@ -18,7 +18,7 @@ from deployments.node.manifest import read_manifest, verify
 from .loopback import Node, Sshd, back_up, read_tree
 
 STORE = "backup/oc-core"
-COPIES = 8
+COPIES = 50
 
 
 @pytest.fixture
