@@ -12,11 +12,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.backup import backup_primary_tier
 from flows.health_check import health_check
+from flows.memory_sync import memory_sync
 from flows.status import status
 from tasks.screen import keep_current, read_summary
 from tests.core.sites import site
 from tests.flows.runs import run_state, versions
-from tests.site_machines import Ground
+from tests.site_machines import Ground, ground
 
 
 def test_the_status_says_who_serves_since_when_and_whether_a_failover_would_work(
@@ -51,13 +52,17 @@ def test_checks_write_the_artifact_when_it_changes_and_only_then(serving: Ground
     assert "could pc-b take over now: no: pc-b is unreachable" in second[0]
 
 
-def test_a_status_by_hand_is_the_artifact_until_something_changes(serving: Ground) -> None:
-    run_state(health_check, serving.site_file)
-    before = len(versions("joe-status"))
-    status(serving.site_file)
-    status(serving.site_file)
-    run_state(health_check, serving.site_file)
-    now = versions("joe-status")
+def test_a_status_by_hand_is_the_artifact_until_something_changes(prefect: None) -> None:
+    """Nobody writes a note meanwhile: how many there are is a part of the screen."""
+    with ground(write_seconds=3600) as place:
+        place.serve()
+        memory_sync(place.site_file)
+        run_state(health_check, place.site_file)
+        before = len(versions("joe-status"))
+        status(place.site_file)
+        status(place.site_file)
+        run_state(health_check, place.site_file)
+        now = versions("joe-status")
     assert len(now) == before + 1
     assert "| memory " in now[0]
 
