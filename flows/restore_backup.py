@@ -33,7 +33,7 @@ def restore_backup(
     Everything is read back and compared with the hashes that were taken on T440.
 
     Args:
-        source: a source by its name in the site file, or T440 itself by its own.
+        source: a container by its name in the site file, or T440 itself by its own.
         target: an absolute path on the node of that tier, of an empty folder or one to be made.
         tier: whose copy to take.
         snapshot: the id; empty for the newest that was verified.

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
+
+from .closing import Closing
 
 CONFLICT = (
     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is"
@@ -19,7 +20,7 @@ CONFLICT = (
 BOT = {"id": 1, "is_bot": True, "first_name": "Joe", "username": "oc_test_bot"}
 
 
-class BotApi:
+class BotApi(Closing):
     """Serves from construction to close(); `url` is openclaw.json's apiRoot.
 
     `log` gets a JSON line an event: {t, who, event, ...}, event = poll | answered | conflict | the
@@ -59,17 +60,6 @@ class BotApi:
         self._thread.join()
         self._server.server_close()
         self._lines.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def respond(self, who: str, method: str, params: dict[str, Any]) -> tuple[int, Any]:
         """One call -> (HTTP status, result or description)."""

@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ..build_node import build
+from .closing import Closing
 from .containers import make_containers
 from .ground import Ports, lock_root, make_key, pick_ports, read_public, remove_earlier
 from .launch import PYTHON
@@ -24,7 +24,7 @@ T440 = "t440"
 NODES = ("pc-a", "pc-b")
 
 
-class ThreeMachines:
+class ThreeMachines(Closing):
     """The machines below `root`, made anew: `t440`, `nodes` by name, all in `machines` by name.
 
     A crashed earlier demo in `root` is swept first; `swept` says what was found. `times` are those
@@ -207,14 +207,3 @@ class ThreeMachines:
             machine.power_cut()
         remove_privilege_folder()
         self._lock.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

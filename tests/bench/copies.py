@@ -46,7 +46,7 @@ def copies(times: int) -> list[Group]:
             with plain_ssh(three, B, A) as ssh:
                 source = make_tree(three.workspace(A) / "memory").parent
                 raw = Raw(ssh, source, three.nodes[B])
-                memory = compare("memory", raw, lambda: sync(ground.site), times)
+                memory = compare("memory", raw, lambda: sync(ground.site)[0], times)
             with plain_ssh(three, A, T440) as ssh:
                 source = make_tree(three.sources[CONTAINER] / "notes").parent
                 raw = Raw(ssh, source, three.nodes[A])
@@ -102,15 +102,17 @@ def compare(what: str, raw: Raw, ours: Callable[[], float], times: int) -> tuple
     return tuple(rows)
 
 
-def sync(site: Site) -> float:
-    """The steps of one memory sync, as the flow takes them; returns the seconds of the pull."""
+def sync(site: Site) -> list[float]:
+    """The steps of one memory sync, as the flow takes them; returns the seconds of the receiver's
+    own work: pull, validate, publish, apply.
+    """
     found = find_memory.fn(site, A)
     base = find_base.fn(site, A, B, PULL_SECONDS)
     pulled = pull_memory.fn(site, A, B, found, PULL_SECONDS)
-    validate_memory.fn(site, B)
-    snapshot = publish_memory.fn(site, A, B, EPOCH)["id"]
-    apply_memory.fn(site, A, B, snapshot, base)
-    return float(pulled["seconds"])
+    validated = validate_memory.fn(site, B)
+    published = publish_memory.fn(site, A, B, EPOCH)
+    applied = apply_memory.fn(site, A, B, published["id"], base)
+    return [float(one["seconds"]) for one in (pulled, validated, published, applied)]
 
 
 def back_up(ground: Ground) -> float:

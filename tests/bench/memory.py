@@ -7,28 +7,16 @@ from collections.abc import Callable
 
 from prefect.logging import disable_run_logger
 
-from deployments.demo.three import NODES
 from tasks.core.site import Site
-from tasks.memory import (
-    apply_memory,
-    find_base,
-    find_memory,
-    publish_memory,
-    pull_memory,
-    validate_memory,
-)
 from tasks.remote.nodes import close_site
-from tests.bench.copies import RSYNC, Raw, grow, make_tree
+from tests.bench.copies import EPOCH, RSYNC, A, B, Raw, grow, make_tree, sync
 from tests.bench.original import machines, plain_ssh
 from tests.bench.progress import say
 from tests.bench.table import Goal, Group, Row, ratios
 from tests.site_machines import Ground
 
 FILES, FILE_BYTES, CHANGED, TIMES = 500, 4000, 5, 9
-PULL_SECONDS = 240.0
 SETTLE_SECONDS = 2.5  # what was written just now may still be written: it is pulled again
-EPOCH = 1
-A, B = NODES
 UNCHANGED, FEW = Goal(1.2), Goal(1.5)
 
 
@@ -66,7 +54,7 @@ def compare(
         begun = time.monotonic()
         raw.copy()
         copied = time.monotonic()
-        verbs.append(sync(site))
+        verbs.append(sum(sync(site)))
         copies.append(copied - begun)
         wholes.append(time.monotonic() - copied)
     return (
@@ -75,14 +63,3 @@ def compare(
         Row("- as a share of raw rsync's", ratios(verbs, copies), "%", goal),
         Row(f"{case}: with what T440 asks before, and every program's start", tuple(wholes)),
     )
-
-
-def sync(site: Site) -> float:
-    """The steps of one sync, as the flow takes them; the seconds of the receiver's own work."""
-    found = find_memory.fn(site, A)
-    base = find_base.fn(site, A, B, PULL_SECONDS)
-    pulled = pull_memory.fn(site, A, B, found, PULL_SECONDS)
-    validated = validate_memory.fn(site, B)
-    published = publish_memory.fn(site, A, B, EPOCH)
-    applied = apply_memory.fn(site, A, B, published["id"], base)
-    return sum(float(one["seconds"]) for one in (pulled, validated, published, applied))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
+from deployments.demo.closing import Closing
 from tests.lab import cache
 from tests.lab.commands import run
 from tests.lab.files import HOME, LIBRARIES, SOURCE, put
@@ -27,7 +27,7 @@ PROVISION_SECONDS = 400.0
 MINE = "# a line of mine, without an end"
 
 
-class Bare:
+class Bare(Closing):
     """The hosts, on. The owner's key opens both nodes; nothing of ours is on any of them."""
 
     def __init__(self, folder: Path, **openclaw: Any) -> None:
@@ -93,17 +93,6 @@ class Bare:
         if hasattr(self, "internet"):
             self.internet.close()
         self.lab.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def site_document() -> dict[str, Any]:

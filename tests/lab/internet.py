@@ -7,10 +7,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deployments.demo.botapi import BotApi, Overlap, overlaps
+from deployments.demo.closing import Closing
 from deployments.demo.processes import wait_until
 from tests.lab import cache
 from tests.lab.commands import is_listening
@@ -22,7 +21,7 @@ URL = f"http://{ADDRESSES[BOX]}:{PORT}"
 SECONDS = 20.0
 
 
-class Internet:
+class Internet(Closing):
     """Runs inside the lab until it is closed; `log` outlives it."""
 
     def __init__(self, lab: Lab, log: Path) -> None:
@@ -57,17 +56,6 @@ class Internet:
             process.wait(SECONDS)
             if process.stdin is not None:
                 process.stdin.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def main(words: Sequence[str]) -> int:

@@ -10,9 +10,8 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from deployments.demo.closing import Closing
 from deployments.demo.processes import wait_until
 from tests.lab import cache, cgroups
 from tests.lab.commands import name_of, run
@@ -21,7 +20,7 @@ from tests.lab.network import ADDRESSES, BOX, BRIDGE, BRIDGE_MAC
 from tests.lab.network import rules as network_rules
 
 
-class Lab:
+class Lab(Closing):
     """The holder, the switch between the hosts, and the hosts by name; nothing is on yet.
 
     `binds`: folder of the box -> place in every host, read-only.
@@ -83,17 +82,6 @@ class Lab:
         for host in self.hosts.values():
             host.clear_up()
         self.hosts.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _find_holder(self) -> int:
         """The first process inside, once it is `cat`: then the namespaces are complete."""

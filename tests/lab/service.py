@@ -8,9 +8,9 @@ import os
 import signal
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from deployments.demo.closing import Closing
 from deployments.demo.processes import read_command, send, wait_until
 from tests.lab import cache
 from tests.lab.audit import AFTER_THAW_SECONDS, Auditor
@@ -30,7 +30,7 @@ START_SECONDS = 60.0
 TAKEOVER_SECONDS = 45.0
 
 
-class Service:
+class Service(Closing):
     """pc-a serves at epoch 1, pc-b stands by, T440's decisions are on.
 
     `real`: with the real OpenClaw instead of the stand-in. `said` is what was measured.
@@ -236,14 +236,3 @@ class Service:
             if host.is_on:
                 lines.append(f"{name}: {self.status(host)}\n{host.journal()}")
         return "\n".join(lines)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
