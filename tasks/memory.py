@@ -74,7 +74,7 @@ def pull_memory(
         "memory": True,
         "settings": found["settings"],
         "size": {"bytes": found["bytes"], "files": found["files"]},
-        "state": found.get("state", ""),  # an older joe.pyz tells none
+        "states": found.get("states", {}),  # an older joe.pyz tells none
         "deadline_seconds": seconds,
     }
     with pull_progress(site, receiver, STORE, found["bytes"]):

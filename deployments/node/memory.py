@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from . import params as p
 from .config import NodeConfig
 from .errors import BadInput, Failed
 from .patterns import DEFAULT_PATTERNS, NEVER, is_memory, may_hold
+from .states import SETTLE_NS, state_of
 
 SETTINGS = "openclaw.json"
-SETTLE_NS = 2 * 10**9
-"""A file may be written twice within one tick of its clock: what is so new may change unseen."""
+SETTLED = "settled: nobody wrote while this was read"  # the export's last line, after an rsync
 OLDER_PREFIX = "agents."  # no agent id holds a dot, so this name cannot be taken by an agent
 _AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -166,43 +165,37 @@ def _walk(root: str, prefix: str, patterns: Sequence[str]) -> Iterator[tuple[str
                 continue
 
 
-def state_of(files: Iterable[tuple[str, os.stat_result]], now_ns: int) -> str:
-    """One hash over all that a write changes; "" while something is too new to be sure.
-
-    A time in the future, after the clock was set back, is never sure.
-    """
-    digest, newest = hashlib.sha256(), 0
-    for path, status in files:
-        times = (status.st_mtime_ns, status.st_ctime_ns)
-        newest = max(newest, *times)
-        line = (path, status.st_ino, status.st_size, status.st_mode, *times)
-        digest.update(json.dumps(line).encode() + b"\n")
-    return "" if newest > now_ns - SETTLE_NS else digest.hexdigest()
+def look(
+    root: Path, patterns: Sequence[str], settle_ns: int = SETTLE_NS
+) -> tuple[list[os.stat_result], list[str], str]:
+    """lstat of each file of memory, the paths that are refused, and the `state_of` both."""
+    now = time.time_ns()  # before: what is written while we look is newer
+    files, refused = find_memory(root, patterns)
+    seen = list(files.items())
+    for path in refused:
+        with contextlib.suppress(FileNotFoundError):
+            seen.append((path, os.lstat(root / path)))
+    return list(files.values()), refused, state_of(seen, now, settle_ns)
 
 
 def memory_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{} -> {"agents": {id: {"workspace", "files", "bytes", "refused": [path]}}, "files", "bytes",
-    "settings": whether there is an openclaw.json, "state": a hash that changes with any of it, ""
-    when something changed just now}.
+    "settings": whether there is an openclaw.json, "states": {agent or "openclaw.json": a hash that
+    changes with any of it, "" when something changed just now}}.
 
     `refused` names symlinks and special files, which never travel. A workspace that is missing or
     matches nothing is listed with 0 files.
     """
     patterns, settings = patterns_of(config), config.openclaw_home / SETTINGS
-    agents, listed = {}, list[tuple[str, os.stat_result]]()
+    agents, states = {}, dict[str, str]()
     if settings.is_file():  # first: what is read of it must not be newer than what is hashed
-        listed.append((SETTINGS, settings.stat()))
+        states[SETTINGS] = state_of([(SETTINGS, settings.stat())], time.time_ns())
     for agent, folder in workspaces(config).items():
-        files, refused = find_memory(folder, patterns)
-        listed += [(f"{agent}/{path}", status) for path, status in files.items()]
-        for path in refused:
-            with contextlib.suppress(FileNotFoundError):
-                listed.append((f"{agent}/{path}", os.lstat(folder / path)))
-        size = sum(status.st_size for status in files.values())
+        files, refused, states[agent] = look(folder, patterns)
         agents[agent] = {
             "workspace": str(folder),
             "files": len(files),
-            "bytes": size,
+            "bytes": sum(status.st_size for status in files),
             "refused": refused,
         }
     return {
@@ -210,7 +203,7 @@ def memory_list(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         "files": sum(int(str(a["files"])) for a in agents.values()),
         "bytes": sum(int(str(a["bytes"])) for a in agents.values()),
         "settings": settings.is_file(),
-        "state": state_of(listed, time.time_ns()),
+        "states": states,
     }
 
 

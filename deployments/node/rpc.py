@@ -41,7 +41,7 @@ VERBS = {
     "settings describe": "settings",
     "diagnose": "diagnose",
     "store pull": "pull",
-    "store fetch": "pull",
+    "store fetch": "fetch",
     "store validate": "store",
     "store publish": "publish",
     "store accept": "accept",

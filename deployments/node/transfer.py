@@ -12,11 +12,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .config import NodeConfig, Peer
 from .errors import BadInput, Failed
+from .memory import SETTLED
 
 CONNECT_SECONDS = 5
 IDLE_SECONDS = 60
@@ -49,14 +50,15 @@ class Link:
 
 @dataclass(frozen=True)
 class Pass:
-    """What one rsync run did: items changed, names skipped, totals of the source's file list, and
-    what of it was transferred."""
+    """What one rsync run did: items changed, names skipped, totals of the source's file list,
+    whether the peer says that nobody wrote meanwhile, and what was transferred."""
 
     changed: int
     skipped: tuple[str, ...]
     files: int
     bytes: int
-    vanished: bool
+    vanished: bool = False
+    settled: bool = False
     new_files: int = 0
     new_bytes: int = 0
 
@@ -152,7 +154,11 @@ def run_rsync(argv: Sequence[str], deadline: float, lock: int) -> Pass:
         code = KILLED  # `timeout` ends with this code, too, when its child was killed by another
     if code not in (0, 24):
         raise Failed(explain(code, words))
-    return parse_pass(output.decode("utf-8", "replace"), child.returncode == 24)
+    return replace(
+        parse_pass(output.decode("utf-8", "replace")),
+        vanished=code == 24,
+        settled=SETTLED in words.splitlines(),
+    )
 
 
 TIMED_OUT_BY_KILL = 137
@@ -191,7 +197,7 @@ _SKIPPED = re.compile(r'^skipping non-regular file "(.*)"$', re.M)
 _ITEM = re.compile(r"^(?:[<>ch.*][fdLDS][^ ]{9}|\*deleting.*)$", re.M)
 
 
-def parse_pass(output: str, vanished: bool = False) -> Pass:
+def parse_pass(output: str) -> Pass:
     """rsync's standard output -> what it did; names are escaped by rsync, one line each."""
 
     def number(pattern: re.Pattern[str]) -> int:
@@ -203,7 +209,6 @@ def parse_pass(output: str, vanished: bool = False) -> Pass:
         skipped=tuple(_SKIPPED.findall(output)),
         files=number(_TOTAL_FILES),
         bytes=number(_TOTAL_BYTES),
-        vanished=vanished,
         new_files=number(_NEW_FILES),
         new_bytes=number(_NEW_BYTES),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from .loopback import Node, Sshd
+from .syncing import Pair, settle, sync
 from .terms_ground import Terms, terms
 from .tiers_ground import Tiers
 
@@ -97,3 +99,13 @@ def tiers(tiers_once: tuple[Tiers, Path]) -> Tiers:
     subprocess.run(("rm", "-rf", str(folder / "now")), check=True)
     subprocess.run(("cp", "-a", str(folder / "kept"), str(folder / "now")), check=True)
     return made
+
+
+@pytest.fixture
+def quiet(synced: Pair) -> Iterator[Pair]:
+    """pc-a's memory is settled, and pc-b has pulled it so."""
+    a, b = synced
+    (a.home / ".openclaw/openclaw.json").write_text(json.dumps({"agents": {"list": []}}))
+    settle(a)
+    sync(a, b)
+    yield a, b

@@ -127,8 +127,8 @@ class Node:
 
     def pull(self, peer: Node, store: str = "memory", **more: Any) -> dict[str, Any]:
         """Pull the peer's memory (its agent main)."""
-        parts = {"main": "memory/main/"}
-        return self.call("store pull", store=store, peer=peer.name, parts=parts, **more)
+        given = {"store": store, "peer": peer.name, "parts": {"main": "memory/main/"}}
+        return self.call("store pull", **{**given, **more})
 
     def publish(self, peer: Node, epoch: int = 1, **more: Any) -> dict[str, Any]:
         """Publish what was pulled of the peer's memory."""

@@ -51,9 +51,10 @@ GOOD = {
 @pytest.mark.parametrize("path", GOOD)
 def test_an_export_is_a_folder_and_a_path_inside(config: NodeConfig, path: str) -> None:
     folder, inside = GOOD[path]
-    seconds, real, command = parse_request(config, SENDER + path)
+    seconds, real, command, is_memory = parse_request(config, SENDER + path)
     assert (real, command) == (config.home.parent.resolve() / folder, SENDER + inside)
     assert seconds == DEFAULT_SECONDS
+    assert is_memory == path.startswith("memory/")
 
 
 def test_the_receivers_deadline_comes_with_the_path_and_has_a_bound(config: NodeConfig) -> None:
