@@ -47,11 +47,12 @@ def link_tree(source: Path, target: Path) -> None:
             if not os.path.islink(os.path.join(folder, name)):
                 os.mkdir(made / name, 0o700)
     for path, status in walk(source):
+        at, to = f"{source}/{path}", f"{target}/{path}"  # no Path: there may be 100,000
         if stat.S_ISLNK(status.st_mode):
-            os.symlink(os.readlink(source / path), target / path)
-            shutil.copystat(source / path, target / path, follow_symlinks=False)
+            os.symlink(os.readlink(at), to)
+            shutil.copystat(at, to, follow_symlinks=False)
         else:
-            os.link(source / path, target / path)
+            os.link(at, to)
     for folder, made in reversed(folders):  # inner ones first: a link made changes the time
         shutil.copystat(folder, made)
 

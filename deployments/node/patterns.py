@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
+from fnmatch import fnmatchcase, translate
+from functools import lru_cache
 
 # A pattern is a path from the workspace; `folder/**` is everything below; `!` in front is "never".
 DEFAULT_PATTERNS = (
@@ -20,31 +23,63 @@ DEFAULT_PATTERNS = (
 NEVER = ("!memory/.dreams/", "!*.sqlite*", "!*.lock", "!.git/", "!node_modules/", "!.joe-*")
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """Patterns as they are asked for each file: split once, single names as one expression."""
+
+    wanted: tuple[list[str], ...]
+    never_names: re.Pattern[str]
+    never_folders: re.Pattern[str]
+    never_paths: tuple[tuple[list[str], bool], ...]
+
+
+@lru_cache(maxsize=16)
+def _rules(patterns: tuple[str, ...]) -> _Rules:
+    never = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    single = [one for one in never if "/" not in one.rstrip("/")]
+    return _Rules(
+        tuple(pattern.split("/") for pattern in patterns if not pattern.startswith("!")),
+        _any_of([one for one in single if not one.endswith("/")]),
+        _any_of([one.rstrip("/") for one in single if one.endswith("/")]),
+        tuple(
+            (one.rstrip("/").split("/"), one.endswith("/")) for one in never if one not in single
+        ),
+    )
+
+
+def _any_of(names: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(translate(name) for name in names) or r"(?!)")
+
+
 def is_memory(path: str, patterns: Sequence[str]) -> bool:
     """Whether a file at this path from the workspace is memory; a `!` pattern always wins."""
-    parts = path.split("/")
-    if any(_is_never(parts, pattern[1:]) for pattern in patterns if pattern.startswith("!")):
+    parts, rules = path.split("/"), _rules(tuple(patterns))
+    if _is_never(parts, rules):
         return False
-    return any(_is_wanted(parts, pattern) for pattern in patterns if not pattern.startswith("!"))
+    return any(_is_wanted(parts, wish) for wish in rules.wanted)
 
 
 def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    return all(fnmatchcase(part, wish) for part, wish in zip(parts, pattern))
+    return all(part == wish or fnmatchcase(part, wish) for part, wish in zip(parts, pattern))
 
 
-def _is_wanted(parts: Sequence[str], pattern: str) -> bool:
-    wish = pattern.split("/")
+def _is_wanted(parts: Sequence[str], wish: Sequence[str]) -> bool:
     if wish[-1] == "**":
         return len(parts) >= len(wish) and _fits(parts, wish[:-1])
     return len(parts) == len(wish) and _fits(parts, wish)
 
 
-def _is_never(parts: Sequence[str], pattern: str) -> bool:
-    wish = pattern.rstrip("/").split("/")
-    folders = parts[:-1] if pattern.endswith("/") else parts
-    if len(wish) == 1:
-        return any(fnmatchcase(part, wish[0]) for part in folders)
-    return len(folders) >= len(wish) and _fits(folders, wish)
+def _is_never(parts: Sequence[str], rules: _Rules) -> bool:
+    folders = parts[:-1]
+    if any(rules.never_names.match(part) for part in parts):
+        return True
+    if any(rules.never_folders.match(part) for part in folders):
+        return True
+    for wish, is_folder in rules.never_paths:
+        above = folders if is_folder else parts
+        if len(above) >= len(wish) and _fits(above, wish):
+            return True
+    return False
 
 
 def make_filters(patterns: Sequence[str]) -> tuple[str, ...]:
@@ -64,11 +99,10 @@ def make_filters(patterns: Sequence[str]) -> tuple[str, ...]:
 
 def may_hold(folder: str, patterns: Sequence[str]) -> bool:
     """Whether memory can lie below this folder, so that node_modules is never walked."""
-    parts = folder.split("/")
-    if any(_is_never([*parts, ""], pat[1:]) for pat in patterns if pat.startswith("!")):
+    parts, rules = folder.split("/"), _rules(tuple(patterns))
+    if _is_never([*parts, ""], rules):
         return False
-    wishes = [pattern.split("/") for pattern in patterns if not pattern.startswith("!")]
     return any(
         _fits(parts, wish) if len(parts) < len(wish) else wish[-1] == "**" and _fits(parts, wish)
-        for wish in wishes
+        for wish in rules.wanted
     )
