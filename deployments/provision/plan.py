@@ -6,14 +6,14 @@ it done. So a run that was interrupted goes on where it was, and a second one ha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from deployments.provision import documents, doors
+from deployments.provision.first_record import first_record, is_running
 from deployments.provision.node_units import LOADED, needs, node_units
-from deployments.provision.places import AUTHORIZED_KEYS, GATEWAY, GUARD, UNITS, machines, places
-from deployments.provision.steps import Facts, Order, Program, Seen, Step, is_so, run, write
+from deployments.provision.places import AUTHORIZED_KEYS, GUARD, UNITS, machines, places
+from deployments.provision.steps import Facts, Order, Program, Seen, Step, is_so, write
 from deployments.provision.watchdog_units import (
     DEPLOYED,
     PREFECT_FILE,
@@ -54,12 +54,23 @@ def plan(site: Site, wanted: Wanted, seen: Seen) -> list[Step]:
             steps += needs(name, facts, openclaw=name in site.nodes)
             if name == site.watchdog.name and wanted.deployment is not None:
                 steps += another_server(name, facts, seen.prefect, wanted.deployment)
+    return [*steps, *programs(site, wanted, seen)]
+
+
+def programs(site: Site, wanted: Wanted, seen: Seen) -> list[Step]:
+    """What runs on the machines. An update begins on T440, which knows how older nodes talk; at
+    first T440 comes last: it would tell of guards that do not run yet.
+    """
+    nodes, watchdog = list[Step](), list[Step]()
+    if wanted.node_units is not None:
         for name in by_disturbance(site, seen):
-            steps += node_units(site, seen.facts, name, wanted.node_units, wanted.joe)
+            nodes += node_units(site, seen.facts, name, wanted.node_units, wanted.joe)
     if wanted.deployment is not None:
-        watchdog = site.watchdog.name
-        steps += watchdog_units(watchdog, seen.facts.get(watchdog), seen.prefect, wanted.deployment)
-    return steps
+        facts = seen.facts.get(site.watchdog.name)
+        watchdog = watchdog_units(site.watchdog.name, facts, seen.prefect, wanted.deployment)
+        if facts is not None and all(facts.unit(one).runs for one in wanted.deployment.units):
+            return watchdog + nodes
+    return nodes + watchdog
 
 
 def pins(site: Site, seen: Seen) -> Iterator[Step]:
@@ -172,39 +183,6 @@ def public_keys(site: Site, seen: Seen) -> dict[tuple[str, str], str]:
             if text:
                 found[name, purpose] = doors.parse_public(text)
     return found
-
-
-def first_record(site: Site, seen: Seen) -> Iterator[Step]:
-    """{1, holder} on T440, only when no machine has a record.
-
-    The holder is the node where Joe runs already, for that is where its memory is; else the
-    preferred one.
-    """
-    watchdog, names = site.watchdog.name, machines(site)
-    if any(facts.record for facts in seen.facts.values()):
-        return
-    running = [name for name in site.nodes if name in seen.facts and is_running(seen.facts[name])]
-    if len(running) > 1:
-        yield Step(
-            watchdog,
-            "write the first record: both nodes run a gateway, and only one of them may be Joe",
-            remedy="stop the one with the older memory: openclaw gateway stop --force",
-        )
-        return
-    holder = running[0] if running else site.preferred
-    why = "Joe runs there" if running else "it is the preferred node"
-    order = None
-    if all(name in seen.facts for name in names):
-        where = places(site, watchdog).at(seen.facts[watchdog].home)
-        words = ("/usr/bin/env", f"DUALJOE_NODE={where.node_file}", where.python, "-IS", where.joe)
-        given = json.dumps({"epoch": 1, "holder": holder})
-        order = run(*words, "record", "write", text=given)
-    yield Step(watchdog, f"write the first record: {holder} may serve, for {why}", order)
-
-
-def is_running(facts: Facts) -> bool:
-    """Does a gateway run there, or listen?"""
-    return facts.gateway_open or facts.unit(GATEWAY).runs
 
 
 def by_disturbance(site: Site, seen: Seen) -> list[str]:

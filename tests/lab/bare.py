@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import yaml
 from deployments.demo.closing import Closing
 from tests.lab import cache
 from tests.lab.commands import run
+from tests.lab.earlier import PARTS
 from tests.lab.files import HOME, LIBRARIES, SOURCE, put
 from tests.lab.hosts import Host
 from tests.lab.internet import Internet
@@ -38,6 +41,7 @@ class Bare(Closing):
             self.t440 = self.lab.hosts[T440]
             self.nodes = {name: self.lab.hosts[name] for name in NODES}
             self.prefect = HostPrefect(self.t440)
+            self.source = SOURCE
             for name, host in self.nodes.items():
                 install_alone(host, {"node": name, "start_seconds": 1.0, **openclaw})
             self._admit_the_owner()
@@ -63,16 +67,33 @@ class Bare(Closing):
         )
         put(self.t440, f"{packages.strip()}/lab.pth", f"{LIBRARIES}\n")
 
+    def check_out(self, tree: Path) -> None:
+        """Have T440 work from a copy of this checkout, as after a clone or a pull."""
+        self.source = f"{HOME}/dual-joe"
+        copy = self.t440.home / "dual-joe"
+        shutil.rmtree(copy, ignore_errors=True)
+        ours = shutil.ignore_patterns("__pycache__")
+        for part in PARTS:
+            if (tree / part).is_dir():
+                # Written now, as git would: times are what tells that a program is older.
+                shutil.copytree(
+                    tree / part, copy / part, copy_function=shutil.copyfile, ignore=ours
+                )
+            else:
+                shutil.copyfile(tree / part, copy / part)
+        for path in (copy, *copy.rglob("*")):
+            os.chown(path, cache.UID, cache.UID)
+
     def provision(self, *options: str) -> tuple[int, str]:
         """(exit code, everything it printed), as T440's user runs it."""
         words = (PYTHON, "-m", "deployments.provision", SITE, "--identity", KEY, *options)
-        done = self.t440.ask(("env", "-C", SOURCE, *words), timeout=PROVISION_SECONDS)
+        done = self.t440.ask(("env", "-C", self.source, *words), timeout=PROVISION_SECONDS)
         return done.returncode, done.stdout + done.stderr
 
     def doctor(self, *settings: str) -> tuple[int, str]:
         """(exit code, everything it printed), with these settings in its environment."""
         words = (*settings, PYTHON, "-m", "deployments.doctor", SITE)
-        done = self.t440.ask(("env", "-C", SOURCE, *words), timeout=PROVISION_SECONDS)
+        done = self.t440.ask(("env", "-C", self.source, *words), timeout=PROVISION_SECONDS)
         return done.returncode, done.stdout + done.stderr
 
     def serving(self) -> list[str]:

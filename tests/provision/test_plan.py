@@ -161,6 +161,21 @@ def test_a_worker_that_runs_old_code_is_restarted_and_the_server_is_not() -> Non
     ]
 
 
+def test_an_update_begins_on_t440_then_comes_the_standby_and_last_the_serving_node() -> None:
+    model = Model()
+    model.settle()
+    newer = make_wanted("a newer program")
+    assert newer.deployment is not None
+    deployment = dataclasses.replace(newer.deployment, code_mtime=model.now + 1)
+    model.wanted = dataclasses.replace(newer, deployment=deployment)
+    model.now += 2
+    assert [sentence.split(": ")[0] for sentence in model.settle()] == [
+        *("t440", "t440", "t440"),
+        "pc-b",
+        "pc-a",
+    ]
+
+
 def test_a_gateway_that_its_guard_runs_is_no_obstacle() -> None:
     model = Model()
     model.settle()
