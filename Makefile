@@ -44,6 +44,9 @@ soak-terms: setup  ## N random fault schedules against the term protocol (N=1000
 bench: setup  ## measure what it costs and how quick it is, half an hour, into docs/benchmarks.md
 	@$(python) -m tests.bench $(BENCH)
 
+release: setup  ## sdist, wheel and joe.pyz of a tagged version, into dist/
+	@deployments/release.sh
+
 lock:  ## renew requirements.lock
 	@deployments/setup.sh lock
 
