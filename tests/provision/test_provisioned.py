@@ -109,6 +109,36 @@ def test_a_nodes_key_opens_no_terminal(place: Ground, purpose: str) -> None:
     assert "PTY allocation request failed" in done.stderr
 
 
+@pytest.mark.parametrize("purpose", ["pull", "ask"])
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        pytest.param("sh -c 'cat /etc/passwd'", (), id="a shell"),
+        pytest.param("sftp", ("-s",), id="sftp"),
+        pytest.param("scp -f /etc/passwd", (), id="scp from there"),
+        pytest.param("scp -t /tmp/", (), id="scp to there"),
+        pytest.param("rsync --server --sender -a . /etc/passwd", (), id="rsync from there"),
+        pytest.param("rsync --server -a . /tmp/", (), id="rsync to there"),
+        pytest.param("memory/main/; id", (), id="a command behind an export"),
+    ],
+)
+def test_a_nodes_stolen_key_reads_and_writes_no_other_file(
+    place: Ground, purpose: str, command: str, options: tuple[str, ...]
+) -> None:
+    before = place.files()
+    done = place.knock(key(place, "pc-a", purpose), "pc-b", command, *options)
+    assert done.stdout == "" and "root:" not in done.stderr
+    assert place.files() == before
+
+
+@pytest.mark.parametrize("purpose", ["pull", "ask", "control"])
+def test_no_key_opens_a_listener(place: Ground, purpose: str) -> None:
+    owner = T440 if purpose == "control" else "pc-a"
+    listen = ("-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:9")
+    done = place.knock(key(place, owner, purpose), "pc-b", "true", *listen)
+    assert done.returncode == 255 and "remote port forwarding failed" in done.stderr
+
+
 def test_the_asker_of_a_door_is_the_one_that_it_was_made_for(place: Ground) -> None:
     argv = ssh_argv(
         key(place, "pc-a", "ask"),
