@@ -1,4 +1,5 @@
-"""A usual memory: what the verbs of a sync cost on the receiver, beside a raw rsync."""
+"""What the verbs of a sync cost on the receiver, beside a raw rsync: a usual memory, and how it
+grows."""
 
 from __future__ import annotations
 
@@ -18,6 +19,8 @@ from tests.site_machines import Ground
 FILES, FILE_BYTES, CHANGED, TIMES = 500, 4000, 5, 9
 SETTLE_SECONDS = 2.5  # what was written just now may still be written: it is pulled again
 UNCHANGED, FEW = Goal(1.2), Goal(1.5)
+MANY, TIMES_MORE, SMALL_BYTES = 10_000, 10, 300
+NO_FASTER = Goal(1.0)
 
 
 def memory() -> list[Group]:
@@ -40,7 +43,44 @@ def memory() -> list[Group]:
         finally:
             close_site(ground.site)
     title = f"Memory of {FILES} files of {FILE_BYTES / 1000:g} kB, {A} to {B}"
-    return [Group(title, tuple(rows))]
+    return [Group(title, tuple(rows)), growth()]
+
+
+def growth() -> Group:
+    """How many times longer ten times as many files take; once each."""
+    counts = (MANY, MANY * TIMES_MORE)
+    few, many = (measure_once(count) for count in counts)
+    rows: list[Row] = []
+    for case in few:
+        for who, name in enumerate((f"raw `{RSYNC}`", "a sync's verbs")):
+            for count, seconds in zip(counts, (few, many), strict=True):
+                rows.append(Row(f"{count:,} files, {case}: {name}", (seconds[case][who],)))
+        theirs, ours = (many[case][who] / few[case][who] for who in (0, 1))
+        what = f"{case}: how our time grows, as a share of how raw's does"
+        rows.append(Row(what, (ours / theirs,), "%", NO_FASTER))
+    return Group(f"Memory of {TIMES_MORE} times as many files, of {SMALL_BYTES} bytes", tuple(rows))
+
+
+def measure_once(count: int) -> dict[str, tuple[float, float]]:
+    """Case -> seconds of raw rsync and of ours."""
+    found = {}
+    with machines() as three, disable_run_logger():
+        ground = Ground(three, three.root, {})
+        ground.write_record(EPOCH, A)
+        try:
+            with plain_ssh(three, B, A) as ssh:
+                source = make_tree(three.workspace(A) / "memory", count, SMALL_BYTES).parent
+                raw = Raw(ssh, source, three.nodes[B])
+                for case in ("all files new", f"{CHANGED} files changed"):
+                    say(f"memory of {count:,} files: {case}")
+                    time.sleep(SETTLE_SECONDS)
+                    begun = time.monotonic()
+                    raw.copy()
+                    found[case] = (time.monotonic() - begun, sum(sync(ground.site)))
+                    grow(source, CHANGED)
+        finally:
+            close_site(ground.site)
+    return found
 
 
 def compare(
