@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
-from pydantic import Field
 
+from flows.limits import long
 from flows.memory_sync import sync
 from tasks.core.errors import Refused
 from tasks.core.site import Site
@@ -19,7 +19,7 @@ from tasks.record import read_record
 from tasks.refusals import Rejected, accept_rejected, find_rejected, note_taken
 from tasks.sites import DEFAULT_SITE, load_site
 
-Reason = Annotated[str, Field(min_length=3, max_length=1000, description="Goes into the manifest.")]
+Reason = Annotated[str, long(3, 1000)]
 
 
 @flow(name="accept", flow_run_name="Accept {snapshot}")
@@ -30,7 +30,7 @@ def accept(snapshot: str, reason: Reason, site_file: Path = DEFAULT_SITE) -> str
 
     Args:
         snapshot: the id, as the alert names it.
-        reason: why it is right.
+        reason: why it is right, for the manifest; 3 to 1000 characters.
         site_file: the site file on T440.
     """
     site = load_site(site_file)

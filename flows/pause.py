@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
-from pydantic import Field, StringConstraints
 
+from flows.limits import long, within
 from tasks.core.errors import Refused
 from tasks.core.pause import Pause, effect
 from tasks.core.situation import Level
@@ -17,23 +17,14 @@ from tasks.pause import load_pause, read_pause, remove_pause, save_pause
 from tasks.runs import rename_run
 from tasks.sites import DEFAULT_SITE, load_site
 
-Reason = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True),
-    Field(min_length=3, max_length=500, description="Why, for everyone who reads the status."),
-]
-Hours = Annotated[
-    float, Field(ge=0.1, le=168, description="It ends by itself after so long (0.1-168 h).")
-]
-Node = Annotated[
-    str, Field(description="The node that is in maintenance; empty: the whole site is paused.")
-]
-By = Annotated[str, Field(max_length=60, description="Who pauses, for the others.")]
+Reason = Annotated[str, long(3, 500)]
+Hours = Annotated[float, within(0.1, 168, "h")]
+By = Annotated[str, long(0, 60)]
 
 
 @flow(name="pause", flow_run_name="Pause")
 def pause(
-    reason: Reason, hours: Hours = 4, node: Node = "", by: By = "", site_file: Path = DEFAULT_SITE
+    reason: Reason, hours: Hours = 4, node: str = "", by: By = "", site_file: Path = DEFAULT_SITE
 ) -> str:
     """Keep checks from moving Joe by themselves for a while; they go on watching and reporting.
 
@@ -41,8 +32,8 @@ def pause(
     order is done nevertheless.
 
     Args:
-        reason: why, for everyone who reads the status.
-        hours: it ends by itself after so long.
+        reason: why, for everyone who reads the status; 3 to 500 characters.
+        hours: it ends by itself after so long, 0.1 to 168 h.
         node: the node that is in maintenance: as the standby it may be away without being a
             failure, and nothing moves to it or away from it. Empty: the whole site is paused.
         by: who pauses, for the others.

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
-from pydantic import Field
 
 from flows.failure_handling import Action, Moved, Order, move
+from flows.limits import within
 from tasks.core.errors import Refused
 from tasks.core.site import Site
 from tasks.core.situation import Level
@@ -21,9 +21,7 @@ from tasks.record import read_record
 from tasks.runs import rename_run
 from tasks.sites import DEFAULT_SITE, load_site
 
-DrainSeconds = Annotated[
-    float, Field(ge=1, le=600, description="A running agent may take so long to finish (1-600 s).")
-]
+DrainSeconds = Annotated[float, within(1, 600, "s")]
 
 
 @flow(name="switchover", flow_run_name="Switchover to the other node")
@@ -31,7 +29,7 @@ def switchover(drain_seconds: DrainSeconds = 60, site_file: Path = DEFAULT_SITE)
     """Move Joe to the other node, planned: memory first, nothing is lost, or it is not made.
 
     Args:
-        drain_seconds: a running agent may take so long to finish.
+        drain_seconds: a running agent may take so long to finish, 1 to 600 s.
         site_file: the site file on T440.
     """
     site = load_site(site_file)
@@ -45,7 +43,7 @@ def failback(drain_seconds: DrainSeconds = 60, site_file: Path = DEFAULT_SITE) -
     """Move Joe back to the preferred node now, memory first.
 
     Args:
-        drain_seconds: a running agent may take so long to finish.
+        drain_seconds: a running agent may take so long to finish, 1 to 600 s.
         site_file: the site file on T440.
     """
     site = load_site(site_file)

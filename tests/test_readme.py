@@ -8,14 +8,12 @@ import re
 import shlex
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 import pytest
-import yaml
-from prefect import Flow
 
 from deployments.node.rpc import PROGRAMS, VERBS
 from deployments.tables import README, renew
+from tests.deployed import flows_by_name
 
 PROJECT = README.parent
 STARTS = ("prefect", "joe.pyz", "python", "make")
@@ -33,18 +31,6 @@ def commands() -> Iterator[str]:
         words = line.split()
         if len(words) > 1 and words[0] in STARTS:
             yield line
-
-
-def flows_by_name() -> dict[str, Flow[..., Any]]:
-    """Deployment, as flow/name -> the flow that it runs."""
-    document = yaml.safe_load((PROJECT / "prefect.yaml").read_text())
-    found = {}
-    for one in document["deployments"]:
-        file, _, name = one["entrypoint"].partition(":")
-        module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
-        flow = getattr(module, name)
-        found[f"{flow.name}/{one['name']}"] = flow
-    return found
 
 
 def test_the_tables_are_those_of_the_code() -> None:
