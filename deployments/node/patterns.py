@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from functools import lru_cache
+from typing import NamedTuple
 
 # A pattern is a path from the workspace; `folder/**` is everything below; `!` in front is "never".
 DEFAULT_PATTERNS = (
@@ -23,8 +23,7 @@ DEFAULT_PATTERNS = (
 NEVER = ("!memory/.dreams/", "!*.sqlite*", "!*.lock", "!.git/", "!node_modules/", "!.joe-*")
 
 
-@dataclass(frozen=True)
-class _Rules:
+class _Rules(NamedTuple):
     """Patterns as they are asked for each file: split once, single names as one expression."""
 
     wanted: tuple[list[str], ...]

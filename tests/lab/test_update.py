@@ -17,6 +17,7 @@ from tests.lab.service import TAKEOVER_SECONDS
 START_SECONDS = 60.0
 CHECK_SECONDS = 60.0
 AWAY_SECONDS = 45.0
+RUN_SECONDS = 120.0
 
 
 @pytest.mark.timeout(900)
@@ -75,4 +76,4 @@ def works(bare: Bare, words: str) -> None:
 
     wait_until(is_told, CHECK_SECONDS, f"the newest check says {words!r}")
     for flow in ("memory-sync", "backup-primary-tier", "backup-dr-tier"):
-        bare.prefect.finish(f"{flow}/joe")
+        bare.prefect.finish(f"{flow}/joe", RUN_SECONDS)
