@@ -4,7 +4,7 @@ N ?= 100000
 MINUTES ?= 60
 python := .venv/bin/python
 
-.PHONY: help setup demo test lab test-openclaw lint joe.pyz lock clean soak soak-terms bench
+.PHONY: help setup demo test lab test-openclaw test-ui lint joe.pyz lock clean soak soak-terms bench
 
 help:  ## this list
 	@sed -n 's/^\([a-z.-]*\):.*## /  make \1 \t/p' Makefile | expand -t 24
@@ -27,6 +27,9 @@ lab: setup  ## only the tests on three systemd hosts, each with what it measured
 test-openclaw: setup  ## only the tests on three systemd hosts with the real OpenClaw (root, npm)
 	@$(python) -m tests.lab.cache
 	@$(python) -m pytest -rP -m openclaw tests/lab
+
+test-ui: setup  ## only the forms of Prefect's UI, filled in by a headless Chromium (apt-get install chromium)
+	@DUALJOE_UI=1 $(python) -m pytest -rP tests/ui
 
 lint: setup  ## ruff and mypy --strict
 	@echo "lint: ruff" && $(python) -m ruff check --quiet .
