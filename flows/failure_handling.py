@@ -145,6 +145,8 @@ def move(site: Site, order: Order) -> Moved:
             reason_against(order),
         )
         ended = drive.run()
+        if drive.drained and ended.outcome is Outcome.STAYED:
+            drive.await_return()
         write_journal(site, "moved", outcome=ended.outcome, sentence=ended.sentence)
         require_written(ended, order)
         moved = tell(site, order, ended, remark(drive), time.monotonic() - begun)

@@ -56,6 +56,7 @@ class Drive:
         self.site, self.plan, self.sync, self.why_not = site, plan, sync, why_not
         self.move = Move(plan, now().boot, move_times(site.times))
         self.looks: dict[str, Observation] = {}
+        self.drained = False
         self.syncing: Future[object] | None = None
         self.sync_trouble = ""
 
@@ -73,6 +74,20 @@ class Drive:
                     self.carry_out(effect)
                 time.sleep(max(0.0, TURN_SECONDS - (time.monotonic() - begun)))
         return self.move.finished
+
+    def await_return(self) -> None:
+        """Until the source, which was drained and keeps Joe, serves again; a watch at most.
+
+        Meanwhile a check would tell of a gateway that does not serve. When nobody hears of the
+        source any more there is nothing to wait for: the next check has to act.
+        """
+        source, until = self.plan.source, now().boot + self.site.times.watch_seconds
+        while now().boot < until and not is_serving(self.site, source):
+            check()
+            self.looks = look_at_all(self.site, self.looks, (self.plan.target,))
+            if self.looks[source].asked_seconds >= self.site.times.silence_seconds:
+                return
+            time.sleep(TURN_SECONDS)
 
     def see(self) -> Seen:
         """The target, T440's record and voter, and the sync, as they are now.
@@ -117,6 +132,7 @@ class Drive:
         watchdog = self.site.watchdog
         match effect:
             case RenewDrain(node, epoch, until):
+                self.drained = True
                 order = {"to": node, "epoch": epoch, "seconds": max(until - now().boot, 1)}
                 call_local(watchdog, "drain write", order, seconds=LOCAL_SECONDS)
             case EndDrain():

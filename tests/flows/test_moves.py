@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,25 @@ def test_a_refused_final_sync_lets_the_old_holder_go_on(serving: Ground) -> None
             file.write_bytes(b"")
     with pytest.raises(Refused):
         switchover(drain_seconds=5, site_file=serving.site_file)
+    assert_serves_alone_still(serving)
+
+
+def test_a_move_that_was_given_up_after_the_drain_ends_when_the_old_holder_serves_again(
+    serving: Ground,
+) -> None:
+    """Else the next check tells of a gateway that does not serve: it was this move's doing."""
+
+    def empty_memory_once_drained() -> None:
+        wait_until(lambda: serving.health("pc-a") is not Health.OK, 30, "pc-a is drained", 0.02)
+        for agent in AGENTS:
+            for file in serving.three.workspace("pc-a", agent).rglob("*.md"):
+                file.write_bytes(b"")
+
+    ruin = threading.Thread(target=empty_memory_once_drained)
+    ruin.start()
+    with pytest.raises(Refused, match=r"pc-a goes on: .*the final memory sync failed"):
+        switchover(drain_seconds=5, site_file=serving.site_file)
+    ruin.join()
     assert_serves_alone_still(serving)
 
 

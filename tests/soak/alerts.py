@@ -62,6 +62,7 @@ CAUSES = (
     Cause(rf"nobody could take over: {NODE}", SSHD),
     Cause(rf"^No move: {NODE} is ", SSHD),
     Cause(rf"^{NODE} (is unreachable|not heard|silent)", SSHD),
+    Cause(rf"^Failback to {NODE}.* It was not done", SSHD),
     Cause(r"two failovers within", POWER, 900),
     Cause(r"^Memory of pc-[ab] was merged", POWER, 300),
     # an interval is 6 min at the soak's speed, and the second limit is three of them

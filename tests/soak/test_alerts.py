@@ -58,6 +58,13 @@ TRUE = {
         [sshd("t440")],
         [(0.0, B)],
     ),
+    "a failback that lost its target": (
+        Alert(
+            104, "critical", "Failback to pc-a: well for 39 s. It was not done: nothing was moved"
+        ),
+        [sshd("pc-a")],
+        [(0.0, B)],
+    ),
     "checks are missing": (
         Alert(110, "critical", "No health check has completed for 14 s: is the worker up?"),
         [Fault(100.0, 100.0, Kind.SERVER, "t440")],
