@@ -4,7 +4,8 @@ grows."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from prefect.logging import disable_run_logger
 
@@ -26,22 +27,14 @@ NO_FASTER = Goal(1.0)
 def memory() -> list[Group]:
     """Nothing changed, and 5 files changed; medians of 9."""
     rows: list[Row] = []
-    with machines() as three, disable_run_logger():
-        ground = Ground(three, three.root, {})
-        ground.write_record(EPOCH, A)
-        try:
-            with plain_ssh(three, B, A) as ssh:
-                source = make_tree(three.workspace(A) / "memory", FILES, FILE_BYTES).parent
-                raw = Raw(ssh, source, three.nodes[B])
-                raw.copy()
-                sync(ground.site)
-                time.sleep(SETTLE_SECONDS)
-                sync(ground.site)
-                rows += compare("nothing changed", raw, ground.site, lambda: None, UNCHANGED)
-                change = f"{CHANGED} files grew by a line"
-                rows += compare(change, raw, ground.site, lambda: grow(source, CHANGED), FEW)
-        finally:
-            close_site(ground.site)
+    with place(FILES, FILE_BYTES) as (raw, site):
+        raw.copy()
+        sync(site)
+        time.sleep(SETTLE_SECONDS)
+        sync(site)
+        rows += compare("nothing changed", raw, site, lambda: None, UNCHANGED)
+        change = f"{CHANGED} files grew by a line"
+        rows += compare(change, raw, site, lambda: grow(raw.source, CHANGED), FEW)
     title = f"Memory of {FILES} files of {FILE_BYTES / 1000:g} kB, {A} to {B}"
     return [Group(title, tuple(rows)), growth()]
 
@@ -64,23 +57,29 @@ def growth() -> Group:
 def measure_once(count: int) -> dict[str, tuple[float, float]]:
     """Case -> seconds of raw rsync and of ours."""
     found = {}
+    with place(count, SMALL_BYTES) as (raw, site):
+        for case in ("all files new", f"{CHANGED} files changed"):
+            say(f"memory of {count:,} files: {case}")
+            time.sleep(SETTLE_SECONDS)
+            begun = time.monotonic()
+            raw.copy()
+            found[case] = (time.monotonic() - begun, sum(sync(site)))
+            grow(raw.source, CHANGED)
+    return found
+
+
+@contextmanager
+def place(files: int, size: int) -> Iterator[tuple[Raw, Site]]:
+    """Three machines with so much memory on the one that serves, and a raw rsync beside ours."""
     with machines() as three, disable_run_logger():
         ground = Ground(three, three.root, {})
         ground.write_record(EPOCH, A)
         try:
             with plain_ssh(three, B, A) as ssh:
-                source = make_tree(three.workspace(A) / "memory", count, SMALL_BYTES).parent
-                raw = Raw(ssh, source, three.nodes[B])
-                for case in ("all files new", f"{CHANGED} files changed"):
-                    say(f"memory of {count:,} files: {case}")
-                    time.sleep(SETTLE_SECONDS)
-                    begun = time.monotonic()
-                    raw.copy()
-                    found[case] = (time.monotonic() - begun, sum(sync(ground.site)))
-                    grow(source, CHANGED)
+                source = make_tree(three.workspace(A) / "memory", files, size).parent
+                yield Raw(ssh, source, three.nodes[B]), ground.site
         finally:
             close_site(ground.site)
-    return found
 
 
 def compare(
