@@ -4,7 +4,7 @@ N ?= 100000
 MINUTES ?= 60
 python := .venv/bin/python
 
-.PHONY: help setup demo test lab test-openclaw test-ui lint joe.pyz lock clean soak soak-terms bench
+.PHONY: help setup demo test lab test-openclaw test-ui lint joe.pyz lock clean soak soak-terms bench release
 
 help:  ## this list
 	@sed -n 's/^\([a-z.-]*\):.*## /  make \1 \t/p' Makefile | expand -t 24

@@ -10,11 +10,9 @@ from .config import NodeConfig
 from .errors import Failed
 from .manifest import read_manifest, verify, write_about
 from .passes import Run
-from .pins import DAY_SECONDS, pin
+from .pins import DAY_SECONDS, PIN_DAYS, pin
 from .shelf import Shelf, discard, lock, open_shelf, put_in_place
 from .transfer import BACKUP, connection, peer_of
-
-PIN_DAYS = 30
 
 
 def store_fetch(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,8 @@ from .errors import Refused
 from .live import InTheWay, Workspace
 from .manifest import Entry, Files, identity, make_entry, root_hash, write_about, write_manifest
 from .memory import find_memory, patterns_of, workspace_of, workspaces
-from .pins import DAY_SECONDS, pin
+from .pins import DAY_SECONDS, PIN_DAYS, pin
 from .shelf import Shelf, discard, make_id, put_in_place
-
-PIN_DAYS = 30
 
 
 class Own:

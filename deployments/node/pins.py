@@ -6,6 +6,7 @@ from .durable import sync_folder
 from .shelf import Shelf, read_applied, snapshot_ids
 
 DAY_SECONDS = 86400.0
+PIN_DAYS = 30
 
 
 def pin(shelf: Shelf, name: str, snapshot: str, until: float | None) -> None:

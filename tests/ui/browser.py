@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import json
 import re
@@ -102,21 +101,13 @@ class Browser(Closing):
             raise RuntimeError(f"{expression}: {told['exceptionDetails']}")
         return told["result"].get("value")
 
-    def wait_for(self, expression: str, what: str, seconds: float = LOOK_SECONDS) -> None:
+    def wait_for(self, expression: str, what: str) -> None:
         """Until it is true in the page. Raises TimeoutError."""
-        wait_until(lambda: self.ask(f"!!({expression})") is True, seconds, what, pause=0.1)
+        wait_until(lambda: self.ask(f"!!({expression})") is True, LOOK_SECONDS, what, pause=0.1)
 
     def fill(self, label: str, value: str | float | bool) -> None:
         """Set a field of the form. Raises RuntimeError when there is none of this label."""
         self.ask(f"joe.set({json.dumps(label)}, {json.dumps(value)})")
-
-    def text(self) -> str:
-        """What a person reads on the page."""
-        return str(self.ask("document.body.innerText"))
-
-    def shoot(self, file: Path) -> None:
-        """Write a picture of the window."""
-        file.write_bytes(base64.b64decode(self._do("Page.captureScreenshot")["data"]))
 
     def close(self) -> None:
         self._page.close()

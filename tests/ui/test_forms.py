@@ -132,12 +132,11 @@ def test_the_run_says_what_was_refused(forms: Forms, flow: str, values: Values, 
 def test_every_form_does_what_it_says(forms: Forms) -> None:
     """In the order of a life: copies, a look, a pause, restores, moves."""
 
-    def done(flow: str, **values: str | float | bool) -> str:
+    def done(flow: str, **values: str | float | bool) -> None:
         run = forms.run(flow, values)
         told = f"{run['name']}: {run['state_name']}: {run['state']['message']}"
         print(f"{flow} {values or ''}: {told}")
         assert run["state_type"] == "COMPLETED", told
-        return told
 
     three = forms.place.three
     for flow in ("health-check", "memory-sync", "backup-primary-tier", "backup-dr-tier"):
