@@ -33,7 +33,7 @@ MEMORY = "memory/"
 # Options are rrsync's to judge; here only the path is. A name outside this alphabet cannot be an
 # export, so neither quoting nor wildcards can ever reach a shell or a glob.
 _COMMAND = re.compile(r"(rsync --server --sender [^\n]*? \. )([A-Za-z0-9._/-]+)")
-_STORE_PATH = re.compile(rf"({p.STORE})/({p.SNAPSHOT})/(tree/?|manifest\.json)")
+_STORE_PATH = re.compile(rf"({p.STORE})/({p.SNAPSHOT})/(tree/?|manifest\.json|)")
 _DEADLINE = re.compile(r"t([1-9]\d{0,4})/")
 
 
@@ -115,10 +115,11 @@ def find_export(config: NodeConfig, path: str) -> tuple[Path, str]:
             return config.stores / store / OFFER, "./"
     elif kind == "stage":
         source, _, inside = rest.partition("/")
-        if is_source(config, source) and inside in ("tree", "tree/", "manifest.json"):
+        if is_source(config, source) and inside in ("tree", "tree/", "manifest.json", ""):
             return config.state / "stage" / source / "current", _inside(inside)
     raise BadInput(f"{path[:200]} is not exported here")
 
 
 def _inside(inside: str) -> str:
-    return inside if inside == "manifest.json" else "tree/"
+    """The tree, its manifest, or both beside each other and nothing else that lies there."""
+    return {"": "tree manifest.json", "manifest.json": "manifest.json"}.get(inside, "tree/")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
-import stat
 import time
 from pathlib import Path
 
 from .errors import Failed
-from .manifest import Files, differing, walk
+from .linked import link_tree, make_writable, remove
+from .manifest import Files, differing
 from .rotten import Fault, make_fault, note, read_rotten
 from .shelf import Shelf, current_id, discard, lock
 from .unchanged import forget
 
 PULLED = "pulled.json"
+BESIDE = ".farm.new"
 PUBLISH_SECONDS = 60.0
 
 
@@ -27,41 +27,31 @@ def ensure_farm(shelf: Shelf) -> None:
     if shelf.tree.is_dir():
         return
     discard(shelf, shelf.incoming)
-    beside = shelf.folder / ".farm.new"
-    discard(shelf, beside)
-    (beside / "tree").mkdir(parents=True, mode=0o700)
-    current = current_id(shelf)
+    beside, current = shelf.folder / BESIDE, current_id(shelf)
+    if current is None:
+        discard(shelf, beside)
+    (beside / "tree").mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in set(os.listdir(beside)) - {"tree"}:
+        remove(f"{beside}/{name}")
     if current:
         link_tree(shelf.snaps / current / "tree", beside / "tree")
         leave_out(shelf, beside / "tree", read_rotten(shelf))
     os.rename(beside, shelf.incoming)
 
 
-def link_tree(source: Path, target: Path) -> None:
-    """The same folders, with modes and times, and every file as a hard link; `target` is empty."""
-    folders = []
-    for folder, names, _ in os.walk(source):
-        made = target / os.path.relpath(folder, source)
-        folders.append((folder, made))
-        for name in names:
-            if not os.path.islink(os.path.join(folder, name)):
-                os.mkdir(made / name, 0o700)
-    for path, status in walk(source):
-        at, to = f"{source}/{path}", f"{target}/{path}"  # no Path: there may be 100,000
-        if stat.S_ISLNK(status.st_mode):
-            os.symlink(os.readlink(at), to)
-            shutil.copystat(at, to, follow_symlinks=False)
-        else:
-            os.link(at, to)
-    for folder, made in reversed(folders):  # inner ones first: a link made changes the time
-        shutil.copystat(folder, made)
+def recycle(shelf: Shelf, snapshot: str) -> None:
+    """Take an old snapshot away: the next farm is made of it, which differs in few links."""
+    beside = shelf.folder / BESIDE
+    if beside.exists():
+        discard(shelf, shelf.snaps / snapshot)
+    else:
+        os.rename(shelf.snaps / snapshot, beside)
 
 
 def leave_out(shelf: Shelf, tree: Path, faults: list[Fault]) -> None:
     """Take the links to rotten files out of a tree that is no snapshot."""
     for file in _find_links(shelf, tree, faults):
-        if not os.access(file.parent, os.W_OK):
-            os.chmod(file.parent, 0o700)  # the next pull sets it back
+        make_writable(str(file.parent))  # the next pull sets it back
         file.unlink(missing_ok=True)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import time
 from pathlib import Path
 
 from .durable import sync_folder
+from .linked import link_tree, remove
 from .manifest import Files, root_hash, write_manifest
 from .shelf import sync_filesystem
 
@@ -18,9 +18,23 @@ def last_copy(home: Path) -> Path | None:
     return home / os.readlink(home / "current") if (home / "current").exists() else None
 
 
-def new_copy(home: Path) -> Path:
-    """A name for the next one."""
-    return home / f"gen-{secrets.token_hex(4)}"
+def new_copy(home: Path, last: Path | None) -> Path:
+    """A new one with a `tree` of hard links to the last one's, not yet in use.
+
+    The copy before the last is made into it, which differs in few links: a reader that has it open
+    still had the time of one run. All others, of runs that were killed, are removed.
+    """
+    others = [one for one in home.glob("gen-*") if one != last]
+    others.sort(key=lambda one: one.stat().st_mtime_ns)
+    made = others.pop() if last and others else home / f"gen-{secrets.token_hex(4)}"
+    for folder in others:
+        remove(str(folder))
+    (made / "tree").mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in set(os.listdir(made)) - {"tree"}:
+        remove(f"{made}/{name}")
+    if last:
+        link_tree(last / "tree", made / "tree")
+    return made
 
 
 def swap_in(home: Path, made: Path, files: Files) -> None:
@@ -33,13 +47,3 @@ def swap_in(home: Path, made: Path, files: Files) -> None:
     os.symlink(made.name, beside)
     os.rename(beside, home / "current")
     sync_folder(home)
-
-
-def remove_old_copies(home: Path, last: Path | None) -> None:
-    """All but the copy in use and the one before it, which a reader may still have open."""
-    others = [one for one in home.glob("gen-*") if one != last]
-    others.sort(key=lambda one: one.stat().st_mtime_ns)
-    for folder in others[:-1] if last else others:
-        for inner, _, _ in os.walk(folder):
-            os.chmod(inner, 0o700)
-        shutil.rmtree(folder, ignore_errors=True)

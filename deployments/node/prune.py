@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+from .farm import recycle
 from .pins import drop_old_pins, pinned_ids
 from .retention import BACKUP_PLAN, MEMORY_PLAN, choose_old
-from .shelf import Shelf, current_id, discard, read_abouts
+from .shelf import Shelf, current_id, read_abouts
 
 
 def prune(shelf: Shelf) -> list[str]:
@@ -21,7 +22,7 @@ def prune(shelf: Shelf) -> list[str]:
     keep = {*pinned_ids(shelf, now), str(current_id(shelf))}
     old = choose_old(times, keep, now, MEMORY_PLAN if shelf.store == "memory" else BACKUP_PLAN)
     old += [str(one["id"]) for one in abouts if one.get("own") and one["id"] not in keep]
-    for snapshot in old:
-        discard(shelf, shelf.snaps / snapshot)
+    for snapshot in reversed(old):  # the newest of them is most like the current one
+        recycle(shelf, snapshot)
     drop_old_pins(shelf, now)
     return old

@@ -128,9 +128,10 @@ class _Draft:
         for path in held:
             self._hold(path)
         bad = {path: why for path, why in self.bad.items() if path not in held}
+        root = root_hash(self.files)
         result = {"held": held, "bad": bad, "files": len(self.files)}
         result["bytes"] = size_of(self.files)
-        if self._is_unchanged():
+        if self._is_unchanged(root):
             # One pull refreshes the age once: what is published again must be looked at again.
             (self.shelf.incoming / PULLED).unlink()
             set_current(self.shelf, str(self.parent))
@@ -144,7 +145,7 @@ class _Draft:
             "origin": self.origin,
             "epoch": self.epoch,
             "time": time.time(),
-            "root": root_hash(self.files),
+            "root": root,
             "settings": self.settings,
             "files": self.files,
             "held": dict(held),
@@ -216,13 +217,13 @@ class _Draft:
         os.link(self._base_tree() / path, self.shelf.tree / path)
         self.files[path] = self.base["files"][path]
 
-    def _is_unchanged(self) -> bool:
+    def _is_unchanged(self, root: str) -> bool:
         if not self.parent or self.base.get("origin") != self.origin:
             return False
         if self.memory and self.base.get("epoch") != self.epoch:
             return False  # what is applied next must carry the epoch under which it was written
         old: Files = self.base["files"]
-        if root_hash(self.files) != self.base.get("root"):
+        if root != self.base.get("root"):
             return False
         if self.settings != self.base.get("settings"):
             return False

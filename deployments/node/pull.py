@@ -8,13 +8,14 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import params as p
 from .config import NodeConfig
 from .durable import write_json
-from .errors import BadInput, Refused
+from .errors import BadInput, Failed, Refused
 from .farm import PULLED, ensure_farm, unmark
 from .memory import SETTINGS, patterns_of
 from .passes import Passes, Run
@@ -26,6 +27,7 @@ from .unchanged import Part, recall
 
 MOST_SKIPPED = 1000
 SETTINGS_EXPORT = f"settings/{SETTINGS}"
+MANIFEST = "manifest.json"
 PEER_MANIFEST = "peer-manifest.json"
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 _EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,300}")
@@ -41,18 +43,18 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     Fills .incoming; repeated until a pass saw no write in its middle (at most 5: `settled` is false
     then). A part of the peer's memory that is as it was when the newest snapshot was pulled costs
     no pass.
-    With `check`, `store publish` compares what came with the peer's manifest; with `settings` the
-    peer's openclaw.json comes along, beside the tree. `skipped` are links and special files of a
-    memory. Raises Refused when there is no file at all (a source that is unmounted or emptied), and
-    with `size` when there is no room for what would come; Failed with rsync's words, .incoming is
-    kept then and resumed later.
+    With `check`, the manifest beside the only part, `store publish` compares what came with it;
+    with `settings` the peer's openclaw.json comes along, beside the tree. `skipped` are links and
+    special files of a memory. Raises Refused when there is no file at all (a source that is
+    unmounted or emptied), and with `size` when there is no room for what would come; Failed with
+    rsync's words, .incoming is kept then and resumed later.
     """
     store, parts, size = p.store(params), _parts(params), _size(params)
     memory = p.flag(params, "memory") or store == "memory"
     seconds = p.seconds(params, "deadline_seconds", 240, 21600)
     check = p.text(params, "check")
-    if check and not _EXPORT.fullmatch(check):
-        raise BadInput('"check" must be the export path of a manifest')
+    if check and (not _EXPORT.fullmatch(check) or parts != {"": _tree_beside(check)}):
+        raise BadInput('"check" must be the export path of a manifest, and its tree the only part')
     peer, name = peer_of(config, p.name(params, "peer")), str(params["peer"])
     wanted = {**parts, SETTINGS: SETTINGS_EXPORT} if p.flag(params, "settings") else parts
     states = _states(config, params, wanted) if memory else {}
@@ -68,7 +70,7 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
             left = {part: parts[part] for part in parts if part not in known}
             if size and left:
                 require_room(config, shelf.folder, size, lambda: run.measure(shelf, left))
-            passes = run.until_settled(shelf, left)
+            passes = _with_manifest(run, shelf, check) if check else run.until_settled(shelf, left)
             known.update(_describe(passes, states))
             result = _sum(known, passes)
             if result["files"] == 0:
@@ -77,8 +79,6 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
                     f"{name} has no file to pull for {store}: is its source there?",
                     "look at the source; the last good snapshot stays",
                 )
-            if check:
-                run.file(check, shelf.incoming / PEER_MANIFEST)
             if SETTINGS in wanted and SETTINGS not in known:
                 run.file(SETTINGS_EXPORT, shelf.incoming / SETTINGS)
                 (shelf.incoming / SETTINGS).chmod(0o600)
@@ -86,6 +86,23 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         mark = {"peer": name, "parts": known, "skipped": result["skipped"]}
         write_json(shelf.incoming / PULLED, mark)
     return {**result, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _tree_beside(manifest: str) -> str:
+    return manifest.removesuffix(MANIFEST) + "tree"
+
+
+def _with_manifest(run: Run, shelf: Shelf, manifest: str) -> Passes:
+    """One pass brings a tree and its manifest: both are never written again at the peer."""
+    last = run.folder(manifest.removesuffix(MANIFEST), shelf.incoming)
+    if last.vanished:
+        raise Failed("files vanished at the source: what is staged or published was removed")
+    size = (shelf.incoming / MANIFEST).stat().st_size
+    os.rename(shelf.incoming / MANIFEST, shelf.incoming / PEER_MANIFEST)
+    alone = replace(
+        last, files=last.files - 1, bytes=last.bytes - size, changed=max(0, last.changed - 1)
+    )
+    return Passes({"": alone}, frozenset(), alone.changed, 1)
 
 
 def _states(
@@ -161,7 +178,8 @@ def _parts(params: dict[str, Any]) -> dict[str, str]:
 
 def _remove_others(shelf: Shelf, parts: Mapping[str, str], known: Mapping[str, Part]) -> None:
     """An agent that is gone at the source must go from .incoming too; then the guard sees it."""
-    (shelf.incoming / PEER_MANIFEST).unlink(missing_ok=True)
+    for name in (MANIFEST, PEER_MANIFEST):
+        (shelf.incoming / name).unlink(missing_ok=True)
     if SETTINGS not in known:
         (shelf.incoming / SETTINGS).unlink(missing_ok=True)
     if "" in parts:

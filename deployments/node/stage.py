@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
 import stat
 import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,15 @@ from .commands import run_command
 from .config import Commands, NodeConfig
 from .durable import write_json
 from .errors import Refused
-from .generations import last_copy, new_copy, remove_old_copies, swap_in
-from .manifest import Entry, Files, hash_file, make_entry, walk
+from .generations import last_copy, new_copy, swap_in
+from .linked import make_writable, remove, scan
+from .manifest import Entry, Files, hash_file, make_entry
+from .plain_copy import copy_owner, copy_plain
 from .shelf import read_json
 from .sources import find_source
 from .sqlite_copy import copy_database, database_state, is_database, plain_state
 
-TRIES = 3
+MOST_SKIPPED = 1000
 MEMO = "memo.json"
 
 
@@ -66,46 +70,46 @@ class _Staging:
     def __init__(self, source: Path, home: Path) -> None:
         self.source, self.home = source, home
         self.last = last_copy(home)
-        memo = read_json(self.last / MEMO) if self.last else {}
+        memo, manifest = (
+            read_json(self.last / name) if self.last else {} for name in (MEMO, "manifest.json")
+        )
         self.memo: dict[str, Any] = memo.get("states", {})
-        self.old: Files = memo.get("files", {})
+        self.old: Files = manifest.get("files", {})
         self.old_folders: dict[str, Any] | None = memo.get("folders")
-        self.made = new_copy(home)
         self.files: Files = {}
         self.states: dict[str, Any] = {}
-        self.inodes: dict[tuple[int, int], str] = {}  # the first path of each at the source
+        self.inodes: dict[tuple[int, int], str] = {}  # the first path of each with more than one
         self.held: dict[str, str] = {}
         self.bad: dict[str, str] = {}
         self.skipped: list[str] = []
         self.changed = 0
 
     def run(self) -> dict[str, Any]:
-        """Copy, swap, and remove the copies before the last one."""
-        remove_old_copies(self.home, self.last)
-        listed, folders = list(walk(self.source)), self._list_folders()
-        databases = self._find_databases(listed)
+        """Copy what changed beside what did not, and swap."""
+        folders, listed = self._look()
+        left = [(path, status) for path, status in listed if not self._keep(path, status)]
+        databases = self._find_databases(left)
         sides = {path + end for path in databases for end in ("-wal", "-shm", "-journal")}
-        listed = [(path, status) for path, status in listed if path not in sides]
-        if folders == self.old_folders and self._is_same(listed, databases):
-            self.files = self.old
+        left = [(path, status) for path, status in left if path not in sides]
+        for path in sides:  # of what is a database only now
+            self.files.pop(path, None)
+            self.states.pop(path, None)
+        if self._is_same(folders, left):
             return self._result(databases)
-        (self.made / "tree").mkdir(parents=True, mode=0o700)
-        for folder in folders:
-            os.makedirs(self.made / "tree" / folder, exist_ok=True)
-        for path, status in listed:
+        self.tree = new_copy(self.home, self.last) / "tree"
+        self._make_room(folders, {path for path, _ in left})
+        for path, status in left:
             if path in databases:
                 self._take_database(path)
             else:
                 self._take(path, status)
         self.changed += len(self.old.keys() - self.files.keys())
         for folder in sorted(folders, reverse=True):  # last: writing into one changes its time
-            shutil.copystat(self.source / folder, self.made / "tree" / folder)
+            shutil.copystat(self.source / folder, self.tree / folder)
         good = not self.held and not self.bad
-        after = self._list_folders()  # opening a database touched its folder
-        times = {folder: after.get(folder) for folder in folders} if good else None
-        memo = {"states": self.states, "files": self.files, "folders": times}
-        write_json(self.made / MEMO, memo)
-        swap_in(self.home, self.made, self.files)
+        times = self._times(folders) if good else None  # opening a database touched its folder
+        write_json(self.tree.parent / MEMO, {"states": self.states, "folders": times})
+        swap_in(self.home, self.tree.parent, self.files)
         return self._result(databases)
 
     def _result(self, databases: set[str]) -> dict[str, Any]:
@@ -116,73 +120,101 @@ class _Staging:
             "databases": len(databases),
             "held": self.held,
             "bad": self.bad,
-            "skipped": self.skipped[:1000],
+            "skipped": self.skipped[:MOST_SKIPPED],
         }
 
-    def _find_databases(self, listed: list[tuple[str, os.stat_result]]) -> set[str]:
-        found = set()
-        for path, status in listed:
-            if not stat.S_ISREG(status.st_mode):
-                continue
-            known = self.memo.get(path)
-            if known and not known["database"] and known["state"] == plain_state(status):
-                continue  # it was no database and is the same file: not opened again
-            if is_database(self.source / path):
+    def _look(self) -> tuple[dict[str, Any], list[tuple[str, os.stat_result]]]:
+        """(folder -> mode and time, the source itself among them; what may be copied)."""
+        listed, folders = list[tuple[str, os.stat_result]](), [""]
+        for path, entry in scan(self.source):
+            status = entry.stat(follow_symlinks=False)
+            if path.endswith("/"):
+                folders.append(path)
+            elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                listed.append((path, status))
+            else:
+                self.skipped.append(path)
+        return self._times(folders), listed
+
+    def _times(self, folders: Iterable[str]) -> dict[str, Any]:
+        found = {}
+        for folder in folders:
+            with contextlib.suppress(FileNotFoundError):  # vanished meanwhile
+                status = os.lstat(self.source / folder)
+                found[folder] = [status.st_mode, status.st_mtime_ns]
+        return found
+
+    def _find_databases(self, left: Iterable[tuple[str, os.stat_result]]) -> set[str]:
+        """Those that are kept, and among what is left; what is no database and kept is not opened
+        again."""
+        found = {path for path, known in self.states.items() if known["database"]}
+        for path, status in left:
+            if stat.S_ISREG(status.st_mode) and is_database(self.source / path):
                 found.add(path)
         return found
 
-    def _list_folders(self) -> dict[str, Any]:
-        """Path -> mode and time of each folder, the source itself among them."""
-        found = {}
-        for folder, _, _ in os.walk(self.source):
-            status = os.lstat(folder)
-            found[os.path.relpath(folder, self.source)] = [status.st_mode, status.st_mtime_ns]
-        return found
-
-    def _is_same(self, listed: list[tuple[str, os.stat_result]], databases: set[str]) -> bool:
+    def _is_same(self, folders: dict[str, Any], left: Collection[Any]) -> bool:
         """Whether nothing changed since the last copy, which is then good for this run too."""
-        for path, status in listed:
-            if stat.S_ISREG(status.st_mode):
-                is_database = path in databases
-                state = database_state(self.source / path) if is_database else plain_state(status)
-                if self.memo.get(path) != {"database": is_database, "state": state}:
-                    return False
-            elif stat.S_ISLNK(status.st_mode):
-                if self.old.get(path) != {"link": os.readlink(self.source / path)}:
-                    return False
-            else:
-                self.skipped.append(path)
-        return len(listed) - len(self.skipped) == len(self.old)
+        return folders == self.old_folders and not left and len(self.files) == len(self.old)
 
-    def _keep(self, path: str, database: bool, state: Any) -> bool:
-        """Link the last copy when the source has not changed since."""
+    def _keep(self, path: str, status: os.stat_result) -> bool:
+        """Whether the source has not changed since the last copy, whose link is kept then."""
+        if stat.S_ISLNK(status.st_mode):
+            return self._keep_link(path, status)
         known, old = self.memo.get(path), self.old.get(path)
-        if not self.last or not known or not old or known["state"] != state:
+        if not known or not old or "sha256" not in old:
             return False
-        if known["database"] != database or "sha256" not in old:
+        is_database = bool(known["database"])
+        state = database_state(self.source / path) if is_database else plain_state(status)
+        if known["state"] != state:
             return False
-        os.link(self.last / "tree" / path, self.made / "tree" / path)
+        if status.st_nlink > 1:
+            self.inodes.setdefault((status.st_dev, status.st_ino), path)
         self.files[path], self.states[path] = old, known
         return True
 
+    def _keep_link(self, path: str, status: os.stat_result) -> bool:
+        entry: Entry = {"link": os.readlink(self.source / path)}
+        if not self.last or self.old.get(path) != entry:
+            return False
+        if os.lstat(self.last / "tree" / path).st_mtime_ns != status.st_mtime_ns:
+            return False
+        self.files[path] = entry
+        return True
+
+    def _make_room(self, folders: Collection[str], left: Collection[str]) -> None:
+        """Take out of the new tree what is not kept, and make the folders that it lacks.
+
+        What is `left` to copy must not be there: it would be copied into a file of the last copy.
+        """
+        for folder in ["", *(path for path, _ in scan(self.tree) if path.endswith("/"))]:
+            if folder and folder not in folders:
+                remove(f"{self.tree}/{folder}".rstrip("/"))
+            else:
+                make_writable(f"{self.tree}/{folder}")
+        for path in {*self.old, *left} - self.files.keys():
+            remove(f"{self.tree}/{path}")
+        for folder in folders:
+            os.makedirs(self.tree / folder, exist_ok=True)
+
     def _take(self, path: str, status: os.stat_result) -> None:
-        target = self.made / "tree" / path
+        target = self.tree / path
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(self.source / path), target)
             shutil.copystat(self.source / path, target, follow_symlinks=False)
             self.files[path] = {"link": os.readlink(target)}
             self.changed += self.old.get(path) != self.files[path]
-        elif not stat.S_ISREG(status.st_mode):
-            self.skipped.append(path)
-        elif not self._link_again(path, status) and not self._keep(
-            path, False, plain_state(status)
-        ):
-            self._copy(path, target)
+        elif not self._link_again(path, status):
+            state = copy_plain(self.source / path, target)
+            if state is not None:
+                self._record(path, target, {"database": False, "state": state})
 
     def _link_again(self, path: str, status: os.stat_result) -> bool:
         """Make one file of two paths that are one file at the source."""
+        if status.st_nlink < 2:
+            return False
         first = self.inodes.setdefault((status.st_dev, status.st_ino), path)
-        if status.st_nlink < 2 or first == path or first not in self.states:
+        if first == path or first not in self.states:
             return False
         try:
             state = plain_state(os.lstat(self.source / path))
@@ -190,31 +222,13 @@ class _Staging:
             return False
         if self.states[first]["state"] != state:  # written, or replaced, since the first was copied
             return False
-        os.link(self.made / "tree" / first, self.made / "tree" / path)
+        os.link(self.tree / first, self.tree / path)
         self.changed += self.old.get(path) != self.files[first]
         self.files[path], self.states[path] = self.files[first], self.states[first]
         return True
 
-    def _copy(self, path: str, target: Path) -> None:
-        """Copy until the file did not change under the copy (a few times at most)."""
-        for _ in range(TRIES):
-            try:
-                state = plain_state(os.lstat(self.source / path))
-                shutil.copyfile(self.source / path, target, follow_symlinks=False)
-                shutil.copystat(self.source / path, target, follow_symlinks=False)
-                copy_owner(self.source / path, target)
-                if plain_state(os.lstat(self.source / path)) == state:
-                    break
-            except FileNotFoundError:  # vanished meanwhile
-                target.unlink(missing_ok=True)
-                return
-        self._record(path, target, {"database": False, "state": state})
-
     def _take_database(self, path: str) -> None:
-        target = self.made / "tree" / path
-        state = database_state(self.source / path)
-        if self._keep(path, True, state):
-            return
+        target, state = self.tree / path, database_state(self.source / path)
         complaint = copy_database(self.source / path, target)
         if not complaint:
             copy_owner(self.source / path, target)
@@ -232,10 +246,3 @@ class _Staging:
         entry: Entry = make_entry(hash_file(target), os.lstat(target))
         self.changed += self.old.get(path) != entry
         self.files[path], self.states[path] = entry, memo
-
-
-def copy_owner(source: Path, target: Path) -> None:
-    """Keep the owner's numbers where this user may."""
-    if os.geteuid() == 0:
-        status = os.lstat(source)
-        os.lchown(target, status.st_uid, status.st_gid)

@@ -45,6 +45,11 @@ GOOD = {
     ),
     "offer/backup/oc-core/": ("state/stores/backup/oc-core/.offer", "./"),
     "stage/oc-core/tree/": ("state/stage/oc-core/gen-1", "tree/"),
+    "stage/oc-core/": ("state/stage/oc-core/gen-1", "tree manifest.json"),
+    f"store/backup/oc-core/{ID}/": (
+        f"state/stores/backup/oc-core/snaps/{ID}",
+        "tree manifest.json",
+    ),
 }
 
 

@@ -1,0 +1,101 @@
+"""Trees of hard links: one is made equal to another by touching only what differs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """The same folders, with modes and times, and every file of `source` as a hard link.
+
+    `target` is a folder that is empty, or holds a tree of links that was made so earlier: what is
+    the same there already stays. No file is ever written: what differs is another link.
+    """
+    pending, folders = [""], list[str]()
+    while pending:
+        folder = pending.pop()
+        folders.append(folder)
+        wanted, found = _entries(f"{source}/{folder}"), _entries(f"{target}/{folder}")
+        for name in [name for name in found if not _is_same(wanted.get(name), found[name])]:
+            make_writable(f"{target}/{folder}")
+            remove(found.pop(name).path)
+        for name, entry in wanted.items():
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(f"{folder}{name}/")
+            if name not in found:
+                make_writable(f"{target}/{folder}")
+                _make(entry, f"{target}/{folder}{name}")
+    for folder in reversed(folders):  # inner ones first: a link made changes the time
+        shutil.copystat(f"{source}/{folder}", f"{target}/{folder}")
+
+
+def scan(tree: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Path and entry of everything below a tree; a folder's path ends in a slash and comes first.
+
+    Sorted by name within each folder, and without a stat of any.
+    """
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        for name, entry in sorted(_entries(f"{tree}/{folder}").items()):
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(f"{folder}{name}/")
+                yield f"{folder}{name}/", entry
+            else:
+                yield folder + name, entry
+
+
+def links_of(tree: Path) -> dict[str, int]:
+    """Path -> inode of everything below a tree that is no folder."""
+    return {path: entry.inode() for path, entry in scan(tree) if not path.endswith("/")}
+
+
+def make_writable(folder: str) -> None:
+    """A backed up folder may be one that nobody may write."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        os.chmod(folder, 0o700)
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link or a whole folder, whatever its mode; nothing is done if it is gone."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(path)
+        return
+    for folder, _, _ in os.walk(path):
+        os.chmod(folder, 0o700)
+    shutil.rmtree(path)
+
+
+def _entries(folder: str) -> dict[str, os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return {entry.name: entry for entry in entries}
+
+
+def _is_same(wanted: os.DirEntry[str] | None, found: os.DirEntry[str]) -> bool:
+    if wanted is None:
+        return False
+    if wanted.is_dir(follow_symlinks=False):
+        return found.is_dir(follow_symlinks=False)
+    if wanted.is_symlink():
+        return found.is_symlink() and _told(wanted) == _told(found)
+    return wanted.inode() == found.inode()
+
+
+def _told(link: os.DirEntry[str]) -> tuple[str, int]:
+    return os.readlink(link.path), link.stat(follow_symlinks=False).st_mtime_ns
+
+
+def _make(entry: os.DirEntry[str], path: str) -> None:
+    """A symlink is made anew: rsync sets the time of the one that is there."""
+    if entry.is_dir(follow_symlinks=False):
+        os.mkdir(path, 0o700)
+    elif entry.is_symlink():
+        os.symlink(os.readlink(entry.path), path)
+        shutil.copystat(entry.path, path, follow_symlinks=False)
+    else:
+        os.link(entry.path, path)

@@ -1,0 +1,38 @@
+"""Plain files that may be written meanwhile: copied whole, with mode, times and owner."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from .sqlite_copy import plain_state
+
+TRIES = 3
+
+
+def copy_plain(source: Path, target: Path) -> list[int] | None:
+    """Copy until the file did not change under the copy (a few times at most).
+
+    `target` must not be there. Returns the state (sqlite_copy.plain_state) that was copied, None
+    when the file vanished meanwhile.
+    """
+    for _ in range(TRIES):
+        try:
+            state = plain_state(os.lstat(source))
+            shutil.copyfile(source, target, follow_symlinks=False)
+            shutil.copystat(source, target, follow_symlinks=False)
+            copy_owner(source, target)
+            if plain_state(os.lstat(source)) == state:
+                break
+        except FileNotFoundError:
+            target.unlink(missing_ok=True)
+            return None
+    return state
+
+
+def copy_owner(source: Path, target: Path) -> None:
+    """Keep the owner's numbers where this user may."""
+    if os.geteuid() == 0:
+        status = os.lstat(source)
+        os.lchown(target, status.st_uid, status.st_gid)
