@@ -18,7 +18,11 @@ demo: setup  ## the three machines on loopback with a real Prefect: a failure, a
 test: lint  ## ruff, mypy --strict, and all tests in a random order whose seed is printed
 	@$(python) -m tests.lab.cache
 	@echo "test: pytest, in a random order; for the same one again add the --randomly-seed=... printed below"
-	@$(python) -m pytest
+	@failed=0; \
+	$(python) -m pytest -n 3 --dist loadfile --ignore tests/lab || failed=1; \
+	echo "test: now the three hosts, with nothing beside them"; \
+	$(python) -m pytest tests/lab || failed=1; \
+	exit $$failed
 
 lab: setup  ## only the tests on three systemd hosts, each with what it measured (root)
 	@$(python) -m tests.lab.cache

@@ -27,7 +27,8 @@ ONE_STARTS = threading.Lock()
 class Server(PrefectApi):
     """Prefect's server on a home of its own."""
 
-    next_port = 4700
+    # Each of the test processes that run side by side has ports of its own.
+    next_port = 4700 + 200 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
     def __init__(self, home: Path, **settings: str) -> None:
         (home / "tmp").mkdir(parents=True)
