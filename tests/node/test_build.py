@@ -58,8 +58,25 @@ def test_it_holds_our_modules_two_libraries_and_their_licences(joe: Path) -> Non
         assert "Apache License" in archive.read("json5/LICENSE").decode()
     ours = {f"joe/{path.relative_to(NODE)}" for path in NODE.rglob("*.py")}
     assert ours | {"__main__.py", "yaml/__init__.py", "json5/__init__.py"} <= names
-    assert all(name.endswith((".py", "/LICENSE")) for name in names)
+    assert all(name.endswith((".py", ".pyc", "/LICENSE")) for name in names)
+    assert {f"{name}c" for name in names if name.endswith(".py")} - names == {"__main__.pyc"}
     assert {name.partition("/")[0] for name in names} == {"__main__.py", "joe", "yaml", "json5"}
+
+
+@pytest.mark.parametrize("module", ["joe.rpc", "yaml", "json5"])
+def test_a_start_compiles_nothing_and_another_python_takes_the_sources(
+    joe: Path, tmp_path: Path, module: str
+) -> None:
+    other = tmp_path / "other.pyz"
+    with zipfile.ZipFile(joe) as archive, zipfile.ZipFile(other, "w") as changed:
+        for name in archive.namelist():
+            content = archive.read(name)
+            magic = b"\0\0\r\n" if name.endswith(".pyc") else content[:4]
+            changed.writestr(name, magic + content[4:])
+    for archive_file, ending in ((joe, ".pyc"), (other, ".py")):
+        call = f"import sys; sys.path[:0] = [{str(archive_file)!r}]; import {module} as m"
+        done = run_alone(tmp_path, SYSTEM_PYTHON, "-c", f"{call}; print(m.__file__)")
+        assert done.stdout.strip().endswith(ending), done.stderr
 
 
 def test_it_is_a_program(joe: Path) -> None:
@@ -82,4 +99,6 @@ def test_the_bundled_libraries_read(joe: Path, tmp_path: Path, call: str) -> Non
     code = f"import sys; sys.path[:0] = [{str(joe)!r}]; import {module}; print({call})"
     code += f"; print({module}.__file__)"
     done = run_alone(tmp_path, SYSTEM_PYTHON, "-IS", "-c", code)
-    assert done.stdout.splitlines() == ["{'a': [1, 2]}", f"{joe}/{module}/__init__.py"], done.stderr
+    assert done.stdout.splitlines() == ["{'a': [1, 2]}", f"{joe}/{module}/__init__.pyc"], (
+        done.stderr
+    )
