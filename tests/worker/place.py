@@ -27,8 +27,7 @@ ONE_STARTS = threading.Lock()
 class Server(PrefectApi):
     """Prefect's server on a home of its own."""
 
-    # Each of the test processes that run side by side has ports of its own.
-    next_port = 4700 + 200 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    next_port = 4700
 
     def __init__(self, home: Path, **settings: str) -> None:
         (home / "tmp").mkdir(parents=True)
