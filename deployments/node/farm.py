@@ -40,9 +40,9 @@ def ensure_farm(shelf: Shelf) -> None:
 
 
 def recycle(shelf: Shelf, snapshot: str) -> None:
-    """Take an old snapshot away: the next farm is made of it, which differs in few links."""
+    """Take an old snapshot away: of one the farm is made that is missing now; few links differ."""
     beside = shelf.folder / BESIDE
-    if beside.exists():
+    if beside.exists() or shelf.tree.is_dir():
         discard(shelf, shelf.snaps / snapshot)
     else:
         os.rename(shelf.snaps / snapshot, beside)

@@ -75,6 +75,8 @@ class _Staging:
         )
         self.memo: dict[str, Any] = memo.get("states", {})
         self.old: Files = manifest.get("files", {})
+        if not self.old:
+            self.last = None  # what is in a copy without its manifest is not known
         self.old_folders: dict[str, Any] | None = memo.get("folders")
         self.files: Files = {}
         self.states: dict[str, Any] = {}

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from deployments.node.config import NodeConfig
+from deployments.node.farm import ensure_farm
 from deployments.node.manifest import write_about, write_manifest
 from deployments.node.pins import DAY_SECONDS, pin, pinned_ids
 from deployments.node.prune import prune
-from deployments.node.shelf import Shelf, make_id, open_shelf, set_current, snapshot_ids
+from deployments.node.shelf import Shelf, discard, make_id, open_shelf, set_current, snapshot_ids
 
 DAYS = 100
 
@@ -72,3 +73,23 @@ def test_a_snapshot_that_was_deleted_by_hand_or_ruined_stops_nothing(shelf: Shel
     (shelf.snaps / made[1] / "about.json").write_text("{")
     assert prune(shelf) == []
     assert pinned_ids(shelf, time.time()) == set()
+
+
+@pytest.mark.parametrize("is_missing", [True, False], ids=["a farm is missing", "a farm is there"])
+def test_an_old_snapshot_becomes_the_farm_that_is_missing_and_else_its_space_is_free(
+    shelf: Shelf, is_missing: bool
+) -> None:
+    made = [add(shelf, age) for age in range(DAYS)]
+    set_current(shelf, made[0])
+    ensure_farm(shelf)
+    if is_missing:
+        discard(shelf, shelf.incoming)
+    inodes = {one: (shelf.snaps / one / "tree/locked").stat().st_ino for one in made}
+    pruned = prune(shelf)
+    assert (shelf.folder / ".farm.new").exists() == is_missing
+    ensure_farm(shelf)
+    assert [name for name in os.listdir(shelf.folder) if name.startswith(".farm")] == []
+    assert os.listdir(shelf.incoming) == ["tree"]
+    file = "tree/locked/file"
+    assert (shelf.incoming / file).samefile(shelf.snaps / made[0] / file)
+    assert ((shelf.tree / "locked").stat().st_ino == inodes[pruned[-1]]) == is_missing

@@ -94,6 +94,16 @@ def test_an_unchanged_source_is_not_copied_at_all(t440: Node, source: Path) -> N
     assert (staged(t440) / "tree/empty/new").is_dir()
 
 
+def test_a_copy_whose_manifest_is_ruined_is_made_anew(t440: Node, source: Path) -> None:
+    t440.call("store stage", source="oc-core")
+    (staged(t440) / "manifest.json").write_text("{")
+    (source / "a.txt").unlink()
+    t440.call("store stage", source="oc-core")
+    assert not (staged(t440) / "tree/a.txt").exists()
+    assert (staged(t440) / "tree/mode").read_text() == "x"
+    assert not verify(staged(t440))
+
+
 def test_a_missing_or_empty_source_is_refused(t440: Node, source: Path) -> None:
     t440.call("store stage", source="oc-core")
     good = read_tree(staged(t440))
