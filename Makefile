@@ -4,7 +4,7 @@ N ?= 100000
 MINUTES ?= 60
 python := .venv/bin/python
 # Tests that measure, or that have so many seconds for what they wait for.
-alone := tests/worker tests/node/test_large.py tests/test_story.py tests/lab
+alone := tests/worker tests/node/test_guard_cost.py tests/node/test_large.py tests/test_story.py tests/lab
 
 .PHONY: help setup demo test lab test-openclaw test-ui lint joe.pyz lock clean soak soak-terms bench release
 
