@@ -66,7 +66,8 @@ def memory_sync(site_file: Path = DEFAULT_SITE) -> State[Any]:
     record = read_record(site)
     source, receiver = record.holder, site.other(record.holder)
     try:
-        synced = sync(site, source, receiver, record.epoch, site.times.pull_limit_seconds)
+        limit = site.times.pull_limit_seconds
+        synced = sync(site, source, receiver, record.epoch, limit, kept=True)
     except Unreachable as error:
         rename_run(f"Skipped: {error.host} is unreachable")
         return Completed(name="Skipped", message=str(error))
@@ -92,24 +93,28 @@ def final_state(synced: Synced, text: str) -> State[Any]:
     return Failed(message=told) if synced.is_news else Completed(name="Degraded", message=told)
 
 
-def sync(site: Site, source: str, receiver: str, epoch: int, seconds: float) -> Synced:
+def sync(
+    site: Site, source: str, receiver: str, epoch: int, seconds: float, kept: bool = False
+) -> Synced:
     """One sync; `seconds` bound the copying. The live memory changes only in its last step.
 
+    With `kept` over a connection that an earlier sync may have left: a move makes its own, which
+    cannot be one whose other end is long gone.
     Raises Refused when the source shows no memory or the change looks like a loss, Unreachable when
     a node does not answer.
     """
     with sync_lock(site, seconds):  # the receiver has one .incoming
-        return carry(site, source, receiver, epoch, seconds)
+        return carry(site, source, receiver, epoch, seconds, kept)
 
 
-def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float) -> Synced:
+def carry(site: Site, source: str, receiver: str, epoch: int, seconds: float, kept: bool) -> Synced:
     """The steps of a sync, in order."""
     found = find_memory(site, source)
     if not found["files"]:
         raise Refused(f"{source} shows no memory at all: nothing is taken over from it")
     empty, is_news = report_empty(site, source, found["agents"])
     base = find_base(site, source, receiver, seconds)
-    pulled = pull_memory(site, source, receiver, found, seconds)
+    pulled = pull_memory(site, source, receiver, found, seconds, kept)
     validate_memory(site, receiver)
     published = publish_memory(site, source, receiver, epoch)
     applied = apply_memory(site, source, receiver, published["id"], base)

@@ -59,11 +59,12 @@ def pull_memory(
     receiver: str,
     found: dict[str, Any],
     seconds: float,
+    kept: bool = False,
 ) -> dict[str, Any]:
     """Copy what `find_memory` found into the receiver's .incoming; nothing live is touched.
 
-    The source's openclaw.json, too: it is kept with the snapshot and never applied. Raises Refused
-    when there is no room.
+    The source's openclaw.json, too: it is kept with the snapshot and never applied. With `kept` the
+    receiver may use a connection of an earlier pull. Raises Refused when there is no room.
     """
     check()
     agents = [name for name, agent in found["agents"].items() if agent["files"]]
@@ -75,6 +76,7 @@ def pull_memory(
         "settings": found["settings"],
         "size": {"bytes": found["bytes"], "files": found["files"]},
         "states": found.get("states", {}),  # an older joe.pyz tells none
+        "kept": kept,
         "deadline_seconds": seconds,
     }
     with pull_progress(site, receiver, STORE, found["bytes"]):

@@ -37,12 +37,12 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store", "peer", "parts": {folder in the tree: export path}, "memory"?: bool,
     "check"?: export path of a manifest, "settings"?: bool, "size"?: {"bytes", "files"} of the
     source, "states"?: of a memory's parts, as the peer's `memory list` told them,
-    "deadline_seconds"?: 1..21600 (240)}
+    "kept"?: bool, "deadline_seconds"?: 1..21600 (240)}
     -> {"files", "bytes", "changed", "passes", "settled", "skipped": [name], "seconds"}.
 
     Fills .incoming; repeated until a pass saw no write in its middle (at most 5: `settled` is false
     then). A part of the peer's memory that is as it was when the newest snapshot was pulled costs
-    no pass.
+    no pass. With `kept` the connection to the peer may be that of an earlier pull.
     With `check`, the manifest beside the only part, `store publish` compares what came with it;
     with `settings` the peer's openclaw.json comes along, beside the tree. `skipped` are links and
     special files of a memory. Raises Refused when there is no file at all (a source that is
@@ -65,7 +65,7 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         known = recall(shelf, name, states)
         unmark(shelf)  # until all has come
         _remove_others(shelf, parts, known)
-        with connection(config, peer) as link:
+        with connection(config, peer, p.flag(params, "kept")) as link:
             run = Run(link, options, started + seconds, descriptor)
             left = {part: parts[part] for part in parts if part not in known}
             if size and left:

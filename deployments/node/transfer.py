@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -21,6 +22,7 @@ from .memory import SETTLED
 
 CONNECT_SECONDS = 5
 IDLE_SECONDS = 60
+KEPT_SECONDS, LONGEST_KEPT_SECONDS = 600, 3600  # twice the time from one sync to the next
 LONGEST_SOCKET_PATH = 80  # a unix socket's path ends at 108 bytes, and ssh adds a suffix of 17
 
 # -@-1: times are compared to the nanosecond. With whole seconds, a rewrite of the same size within
@@ -63,7 +65,7 @@ class Pass:
     new_bytes: int = 0
 
 
-def make_ssh(peer: Peer, socket: Path) -> tuple[str, ...]:
+def make_ssh(peer: Peer, socket: Path, unused_seconds: int = 10) -> tuple[str, ...]:
     """The ssh command: only the pinned host key, only this key, nothing of the user's own setup."""
     options = (
         "BatchMode=yes",
@@ -78,7 +80,7 @@ def make_ssh(peer: Peer, socket: Path) -> tuple[str, ...]:
         "ServerAliveCountMax=3",
         "LogLevel=ERROR",
         "ControlMaster=auto",
-        "ControlPersist=10",  # if we are killed before the close, it ends by itself
+        f"ControlPersist={unused_seconds}",  # if we are killed before the close, it ends by itself
         f"ControlPath={socket}",
     )
     flags = tuple(word for option in options for word in ("-o", option))
@@ -104,20 +106,43 @@ def peer_of(config: NodeConfig, name: str) -> Peer:
 
 
 @contextmanager
-def connection(config: NodeConfig, peer: Peer) -> Iterator[Link]:
-    """One kept ssh connection for the time of a pull: a second pass then costs a fifth."""
+def connection(config: NodeConfig, peer: Peer, kept: bool = False) -> Iterator[Link]:
+    """An ssh connection for the time of a pull: a second pass then costs a fifth.
+
+    With `kept` it may be one that an earlier pull left, and is left for the next: to connect is
+    most of a small pull's time. It ends when it was not used for KEPT_SECONDS, when the peer was
+    silent for 15 s, and at the first pull an hour after it began: a key that was revoked is of no
+    use then.
+    """
     run = config.run if len(str(config.run)) < LONGEST_SOCKET_PATH - 20 else None
     if run:
         run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if kept and run:
+        socket = run / f"kept-{hashlib.sha256(repr(peer).encode()).hexdigest()[:8]}"
+        if not _is_young(socket):
+            _close(peer, socket)
+        yield Link(peer, make_ssh(peer, socket, KEPT_SECONDS))
+        return
     folder = Path(tempfile.mkdtemp(prefix="joe-", dir=run))
-    ssh = make_ssh(peer, folder / "s")
     try:
-        yield Link(peer, ssh)
+        yield Link(peer, make_ssh(peer, folder / "s"))
     finally:
-        if (folder / "s").exists():
-            close = (*ssh, "-O", "exit", peer.address)
-            subprocess.run(close, capture_output=True, timeout=CONNECT_SECONDS, check=False)
+        _close(peer, folder / "s")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_young(socket: Path) -> bool:
+    """Not from the future either: a clock that was set back must not keep it for ever."""
+    try:
+        return 0 <= time.time() - os.lstat(socket).st_mtime < LONGEST_KEPT_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _close(peer: Peer, socket: Path) -> None:
+    if socket.exists():
+        close = (*make_ssh(peer, socket), "-O", "exit", peer.address)
+        subprocess.run(close, capture_output=True, timeout=CONNECT_SECONDS, check=False)
 
 
 def run_rsync(argv: Sequence[str], deadline: float, lock: int) -> Pass:

@@ -108,7 +108,7 @@ def sync(site: Site) -> list[float]:
     """
     found = find_memory.fn(site, A)
     base = find_base.fn(site, A, B, PULL_SECONDS)
-    pulled = pull_memory.fn(site, A, B, found, PULL_SECONDS)
+    pulled = pull_memory.fn(site, A, B, found, PULL_SECONDS, kept=True)
     validated = validate_memory.fn(site, B)
     published = publish_memory.fn(site, A, B, EPOCH)
     applied = apply_memory.fn(site, A, B, published["id"], base)
