@@ -22,7 +22,7 @@ from .passes import Passes, Run
 from .patterns import make_filters
 from .shelf import Shelf, discard, lock, open_shelf
 from .space import Size, require_room
-from .transfer import BACKUP, MEMORY, Pass, connection, peer_of
+from .transfer import BACKUP, MEMORY, NotExported, Pass, connection, peer_of
 from .unchanged import Part, recall
 
 MOST_SKIPPED = 1000
@@ -94,15 +94,18 @@ def _tree_beside(manifest: str) -> str:
 
 def _with_manifest(run: Run, shelf: Shelf, manifest: str) -> Passes:
     """One pass brings a tree and its manifest: both are never written again at the peer."""
-    last = run.folder(manifest.removesuffix(MANIFEST), shelf.incoming)
+    try:
+        both = run.folder(manifest.removesuffix(MANIFEST), shelf.incoming)
+        size = (shelf.incoming / MANIFEST).stat().st_size
+        changed = max(0, both.changed - 1)
+        last = replace(both, files=both.files - 1, bytes=both.bytes - size, changed=changed)
+    except NotExported:  # in the middle of an update: an earlier version has each by itself alone
+        last = run.folder(_tree_beside(manifest), shelf.tree)
+        run.file(manifest, shelf.incoming / MANIFEST)
     if last.vanished:
         raise Failed("files vanished at the source: what is staged or published was removed")
-    size = (shelf.incoming / MANIFEST).stat().st_size
     os.rename(shelf.incoming / MANIFEST, shelf.incoming / PEER_MANIFEST)
-    alone = replace(
-        last, files=last.files - 1, bytes=last.bytes - size, changed=max(0, last.changed - 1)
-    )
-    return Passes({"": alone}, frozenset(), alone.changed, 1)
+    return Passes({"": last}, frozenset(), last.changed, 1)
 
 
 def _states(

@@ -42,6 +42,10 @@ MEMORY = ("-rtpm", "--fsync", "--delete", "--delete-excluded", "--chmod=Du+rwx,F
 BACKUP = ("-rlptgoH", "--delete", "--numeric-ids", "--partial-dir=.rsync-partial")
 
 
+class NotExported(Failed):
+    """The peer does not export this: not at all, or its program is of an earlier version."""
+
+
 @dataclass(frozen=True)
 class Link:
     """A connection to a peer that several rsync runs share."""
@@ -178,7 +182,8 @@ def run_rsync(argv: Sequence[str], deadline: float, lock: int) -> Pass:
     if code == TIMED_OUT_BY_KILL and time.monotonic() < started + int(left):
         code = KILLED  # `timeout` ends with this code, too, when its child was killed by another
     if code not in (0, 24):
-        raise Failed(explain(code, words))
+        kind = NotExported if is_not_exported(words) else Failed
+        raise kind(explain(code, words))
     return replace(
         parse_pass(output.decode("utf-8", "replace")),
         vanished=code == 24,
@@ -202,12 +207,17 @@ _MEANING = {
 }
 
 
+def is_not_exported(stderr: str) -> bool:
+    """Whether the peer's export refused to serve."""
+    return any(line.startswith("export: ") for line in stderr.splitlines())
+
+
 def explain(code: int, stderr: str) -> str:
     """rsync's exit code and its last words as one sentence."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     said = [line for line in lines if not line.startswith("rsync error:")] or lines
     what = _MEANING.get(code, f"rsync ended with code {code}")
-    if any(line.startswith("export: ") for line in said):
+    if is_not_exported(stderr):
         what = "the peer does not export this"
     elif any("(0 bytes received so far)" in line for line in said):
         what = _MEANING[255]  # ssh said why; rsync itself only noticed that nothing came
