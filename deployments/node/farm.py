@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from .errors import Failed
-from .linked import link_tree, make_writable, remove
+from .linked import link_tree, make_writable, only_tree
 from .manifest import Files, differing
 from .rotten import Fault, make_fault, note, read_rotten
 from .shelf import Shelf, current_id, discard, lock
@@ -30,12 +30,10 @@ def ensure_farm(shelf: Shelf) -> None:
     beside, current = shelf.folder / BESIDE, current_id(shelf)
     if current is None:
         discard(shelf, beside)
-    (beside / "tree").mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in set(os.listdir(beside)) - {"tree"}:
-        remove(f"{beside}/{name}")
+    tree = only_tree(beside)
     if current:
-        link_tree(shelf.snaps / current / "tree", beside / "tree")
-        leave_out(shelf, beside / "tree", read_rotten(shelf))
+        link_tree(shelf.snaps / current / "tree", tree)
+        leave_out(shelf, tree, read_rotten(shelf))
     os.rename(beside, shelf.incoming)
 
 

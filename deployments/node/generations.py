@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from .durable import sync_folder
-from .linked import link_tree, remove
+from .linked import link_tree, only_tree, remove
 from .manifest import Files, root_hash, write_manifest
 from .shelf import sync_filesystem
 
@@ -29,11 +29,9 @@ def new_copy(home: Path, last: Path | None) -> Path:
     made = others.pop() if last and others else home / f"gen-{secrets.token_hex(4)}"
     for folder in others:
         remove(str(folder))
-    (made / "tree").mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in set(os.listdir(made)) - {"tree"}:
-        remove(f"{made}/{name}")
+    tree = only_tree(made)
     if last:
-        link_tree(last / "tree", made / "tree")
+        link_tree(last / "tree", tree)
     return made
 
 

@@ -33,6 +33,15 @@ def link_tree(source: Path, target: Path) -> None:
         shutil.copystat(f"{source}/{folder}", f"{target}/{folder}")
 
 
+def only_tree(folder: Path) -> Path:
+    """The `tree` of a folder, made when it is missing; all else in the folder is removed."""
+    tree = folder / "tree"
+    tree.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in set(os.listdir(folder)) - {tree.name}:
+        remove(f"{folder}/{name}")
+    return tree
+
+
 def scan(tree: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Path and entry of everything below a tree; a folder's path ends in a slash and comes first.
 
