@@ -108,6 +108,8 @@ def copy(tree: Path, files: Files, target: Path) -> None:
             continue
         shutil.copy2(tree / path, place, follow_symlinks=False)
         copy_owner(tree / path, place)
+        if "mode" in files[path]:  # the file is shared: a later pull may have set its mode
+            place.chmod(files[path]["mode"])
         made[inode] = place
     for folder in sorted(folders, reverse=True):  # last: writing into one changes its time
         shutil.copystat(tree / folder, target / folder)

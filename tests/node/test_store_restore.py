@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from deployments.node.errors import BadInput, Refused
 from .loopback import Node, Sshd, back_up
 
 STORE = "backup/oc-core"
+WHEN = ("older", "newer")
 
 
 @pytest.fixture
-def backed_up(sshd: Sshd, tmp_path: Path) -> Node:
-    """pc-a with one verified backup of a container."""
+def t440(tmp_path: Path) -> Node:
+    """With a container."""
     source = tmp_path / "oc-core"
     (source / "sub").mkdir(parents=True)
     (source / "a.txt").write_text("hello\n")
@@ -27,11 +29,21 @@ def backed_up(sshd: Sshd, tmp_path: Path) -> Node:
     (source / "sub/secret").chmod(0o640)
     (source / "link").symlink_to("a.txt")
     os.utime(source / "sub", ns=(10**18, 10**18))
-    t440, a = Node(tmp_path, "t440", sources={"oc-core": str(source)}), Node(tmp_path, "pc-a")
+    return Node(tmp_path, "t440", sources={"oc-core": str(source)})
+
+
+@pytest.fixture
+def backed_up(sshd: Sshd, t440: Node, tmp_path: Path) -> Node:
+    """pc-a with one verified backup of it."""
+    a = Node(tmp_path, "pc-a")
     a.reach(sshd, t440)
+    back_up_again(t440, a)
+    return a
+
+
+def back_up_again(t440: Node, a: Node) -> None:
     t440.call("store stage", source="oc-core")
     back_up(a, "t440", "stage/oc-core", "primary")
-    return a
 
 
 def restore(node: Node, target: Path | str, **more: Any) -> dict[str, Any]:
@@ -69,6 +81,19 @@ def test_a_dry_run_says_what_would_come(backed_up: Node, tmp_path: Path) -> None
 def test_only_the_part_that_is_named_comes_back(backed_up: Node, tmp_path: Path) -> None:
     restore(backed_up, tmp_path / "ours", only="sub/secret")
     assert [one[0] for one in listing(tmp_path / "ours")] == ["sub", "sub/secret"]
+
+
+def test_an_older_backup_comes_back_with_the_modes_of_its_time(
+    t440: Node, backed_up: Node, tmp_path: Path
+) -> None:
+    """All snapshots share the file: rsync sets a mode that changed on every one of them."""
+    older = backed_up.call("store list", store=STORE)["stores"][STORE]["current"]
+    (tmp_path / "oc-core" / "sub/secret").chmod(0o604)
+    back_up_again(t440, backed_up)
+    restore(backed_up, tmp_path / "older", snapshot=older)
+    restore(backed_up, tmp_path / "newer")
+    modes = [stat.S_IMODE((tmp_path / one / "sub/secret").stat().st_mode) for one in WHEN]
+    assert modes == [0o640, 0o604]
 
 
 def test_what_is_there_is_not_overwritten_unless_it_is_told(
