@@ -26,7 +26,7 @@ def drained(site: Site, hands: Hands, name: str) -> Iterator[None]:
 
     It may take the site's drain limit for what it is doing. The drain is renewed, and lapses by
     itself when this program dies: then the node's guard starts it again. Raises Refused when it
-    does not end in time; it goes on then.
+    does not end in time: it goes on then, and is started anew after what it does.
     """
     watchdog, ended = site.watchdog.name, threading.Event()
     record = call(site, hands, watchdog, "record read")["record"]

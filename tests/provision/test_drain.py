@@ -38,6 +38,11 @@ def is_serving(place: Ground, name: str) -> bool:
     return bool(place.call(name, "observe")["gateway"]["serving"])
 
 
+def pids(place: Ground, name: str) -> list[int]:
+    found: list[int] = place.call(name, "observe")["gateway"]["pids"]
+    return found
+
+
 def test_the_gateway_is_down_while_it_lasts_and_back_afterwards(
     place: Ground, hands: Hands
 ) -> None:
@@ -53,12 +58,16 @@ def test_nobody_is_drained_where_the_record_names_another(place: Ground, hands: 
 
 
 def test_a_run_that_does_not_end_in_time_goes_on(place: Ground, hands: Hands) -> None:
-    times = place.site.times.model_copy(update={"drain_limit_seconds": 1.0})
+    """Its gateway was told to end after it, and is started anew then."""
+    times = place.site.times.model_copy(update={"drain_limit_seconds": 3.0})
     site: Site = place.site.model_copy(update={"times": times})
+    before = pids(place, "pc-a")
     place.fault("pc-a", "run", on=True)
     try:
         with pytest.raises(Refused, match="he goes on"), drained(site, hands, "pc-a"):
             raise AssertionError("it was not drained")
+        assert pids(place, "pc-a") == before
     finally:
         place.fault("pc-a", "run", on=False)
-    wait_until(lambda: place.health("pc-a") is Health.OK, SECONDS, "pc-a serves")
+    wait_until(lambda: pids(place, "pc-a") not in ([], before), SECONDS, "another gateway")
+    place.await_health("pc-a", Health.OK)
