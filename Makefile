@@ -4,7 +4,7 @@ N ?= 100000
 MINUTES ?= 60
 python := .venv/bin/python
 # Tests that measure, or that have so many seconds for what they wait for.
-alone := tests/worker tests/node/test_guard_cost.py tests/node/test_large.py tests/test_story.py tests/lab
+alone := tests/worker tests/node/test_guard_cost.py tests/node/test_large.py tests/test_story.py
 
 .PHONY: help setup demo test lab test-openclaw test-ui lint joe.pyz lock clean soak soak-terms bench release
 
@@ -21,9 +21,11 @@ test: lint  ## ruff, mypy --strict, and all tests in a random order whose seed i
 	@$(python) -m tests.lab.cache
 	@echo "test: pytest, in a random order; for the same one again add the --randomly-seed=... printed below"
 	@failed=0; \
-	$(python) -m pytest -n 2 --dist loadfile $(alone:%=--ignore=%) || failed=1; \
+	$(python) -m pytest -n 2 --dist loadfile $(patsubst %,--ignore=%,$(alone) tests/lab) || failed=1; \
 	echo "test: now those that keep to a time, with nothing beside them"; \
 	$(python) -m pytest $(alone) || failed=1; \
+	echo "test: now those on three systemd hosts"; \
+	$(python) -m pytest tests/lab || failed=1; \
 	exit $$failed
 
 lab: setup  ## only the tests on three systemd hosts, each with what it measured (root)

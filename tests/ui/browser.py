@@ -47,7 +47,7 @@ class Browser(Closing):
     def __init__(self) -> None:
         program = shutil.which(PROGRAM)
         if program is None:
-            raise FileNotFoundError(f"{PROGRAM} is not installed")
+            raise FileNotFoundError(f"{PROGRAM} is not installed: apt-get install {PROGRAM}")
         self._folder = tempfile.TemporaryDirectory(prefix="dj", ignore_cleanup_errors=True)
         flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0")
         size = f"--window-size={WIDTH},{HEIGHT}"
