@@ -27,7 +27,7 @@ from tests.lab.network import ADDRESSES
 from tests.lab.site import NODES, PREFECT_API, T440, Site
 
 SERVER = "prefect-server.service"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 DEPLOY = ("--no-prompt", "deploy", "--all", "--prefect-file")
 SITE_FILE = f"{OWN}/site.yaml"
 UNIT = """\

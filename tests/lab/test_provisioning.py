@@ -14,7 +14,7 @@ from tests.lab.openclaw import GUARD, PORT, UNIT
 from tests.lab.oracle import Oracle
 from tests.lab.service import TAKEOVER_SECONDS
 
-FIRST_START_SECONDS = 60.0
+FIRST_START_SECONDS = 120.0
 CHECK_SECONDS = 60.0
 DATA = (".dualjoe/stores", ".dualjoe/prefect", ".dualjoe/journal.jsonl", ".dualjoe/record.json")
 

@@ -7,10 +7,9 @@ import signal
 import pytest
 
 from tests.lab.openclaw import PORT, REAL, UNIT
-from tests.lab.service import Service
+from tests.lab.service import START_SECONDS, Service
 
-pytestmark = pytest.mark.openclaw
-START_SECONDS = 60.0
+pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(600)]
 
 
 def test_the_gateway_is_started_by_hand_on_the_wrong_node(joe: Service) -> None:

@@ -12,9 +12,8 @@ from tests.lab.bare import Bare
 from tests.lab.earlier import check_out_earlier
 from tests.lab.openclaw import GUARD
 from tests.lab.oracle import Oracle
-from tests.lab.service import TAKEOVER_SECONDS
+from tests.lab.service import START_SECONDS, TAKEOVER_SECONDS
 
-START_SECONDS = 60.0
 CHECK_SECONDS = 60.0
 AWAY_SECONDS = 45.0
 RUN_SECONDS = 120.0
