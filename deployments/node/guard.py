@@ -20,6 +20,7 @@ from .guard_status import Report, write_report
 from .healthz import Probe, Wellness
 from .kept import load_state, save_state, terms_locked, write_term_file
 from .link import Link
+from .mark import load_mark
 from .messages import Answer, State
 from .record import parse_record
 from .sdnotify import Notifier
@@ -155,7 +156,9 @@ class Guard:
             self._restart_kill_at = None
         drained = self.holder.term_file(now).drained
         if action in (Action.NOTHING, Action.START) and self.may_serve(now) and not drained:
-            if self.wellness.wants_restart(now, self.probe.well) and running:
+            mark = load_mark(self.config)
+            start = mark.id if mark else ""
+            if self.wellness.wants_restart(now, self.probe.well, start) and running:
                 _log(f"the gateway is not live ({self.probe.detail}): one restart in place")
                 self._restart_kill_at = now + self.times.kill_budget
                 self.supervisor.stop(now)

@@ -8,6 +8,7 @@ import os
 import socket
 
 MOST_BYTES = 8192
+STARTS = 3  # 60 s: as long as T440 waits for a promoted gateway
 
 
 class Probe:
@@ -104,37 +105,54 @@ class Wellness:
     """One restart in place for a gateway that runs but is not live; after that, only the report.
 
     A gateway that systemd restarts after a crash is not live meanwhile, so the grace of 20 s must
-    be longer than that takes (10-12 s).
+    be longer than that takes (10-12 s). A start that goes on is left alone for STARTS graces: on a
+    small machine it takes most of a minute, and would be ended again and again. Not so once a start
+    came to nothing: then the gateway crashes at each.
     """
 
     def __init__(self, grace: float) -> None:
         self.grace = grace
         self.restarted_at: float | None = None
         self._since: float | None = None
+        self._start = ""  # the one that is looked at
+        self._lived = ""  # the last one that was ever live
+        self._came_to_nothing = False
 
-    def wants_restart(self, now: float, well: bool | None) -> bool:
-        """Told at each turn in which a gateway may serve; True once in a row of bad answers."""
+    def wants_restart(self, now: float, well: bool | None, start: str = "") -> bool:
+        """Told at each turn in which a gateway may serve; True once in a row of bad answers.
+
+        `start` is another word with each start of a gateway, "" when none was made.
+        """
+        if start != self._start:
+            self._came_to_nothing |= self._start not in ("", self._lived)
+            self._start = start
         if well:
             self._since, self.restarted_at = None, None
+            self._lived, self._came_to_nothing = start, False
             return False
         if self._since is None:
             self._since = now
-        if self.restarted_at is not None or now - self._since < self.grace:
+        if self.restarted_at is not None or now - self._since < self._patience():
             return False
         self.restarted_at = now
         return True
 
+    def _patience(self) -> float:
+        starts = self._start not in ("", self._lived) and not self._came_to_nothing
+        return STARTS * self.grace if starts else self.grace
+
     def pause(self) -> None:
         """It is not to serve now: what it answers says nothing."""
-        self._since = None
+        self._since, self._start = None, ""
 
     def reset(self) -> None:
         """Another record, another gateway: it has its own restart."""
-        self._since, self.restarted_at = None, None
+        self.pause()
+        self.restarted_at, self._came_to_nothing = None, False
 
     def is_unwell(self, now: float) -> bool:
-        """Restarted once, and still not live after another grace."""
-        return self.restarted_at is not None and now - self.restarted_at >= self.grace
+        """Restarted once, and still not live after it was given its time again."""
+        return self.restarted_at is not None and now - self.restarted_at >= self._patience()
 
     def unwell_seconds(self, now: float) -> float:
         return 0.0 if self._since is None else now - self._since

@@ -33,8 +33,10 @@ class Times(BaseModel):
     drill_seconds: float = _seconds(86_400, "between two rehearsals of a restore")
     doctor_seconds: float = _seconds(86_400, "between two looks whether a failover would work")
     failback_after_seconds: float = _seconds(300, "the preferred node must be well for so long")
-    restart_grace_seconds: float = _seconds(20, "an unwell gateway is left alone for so long")
-    restart_watch_seconds: float = _seconds(30, "after a restart in place, before a failover")
+    restart_grace_seconds: float = _seconds(
+        20, "an unwell gateway is left alone for so long, one that starts for three times as long"
+    )
+    restart_watch_seconds: float = _seconds(60, "after a restart in place, before a failover")
     memory_warn_seconds: float = _seconds(900, "older memory is promoted with a warning")
     memory_limit_seconds: float = _seconds(86_400, "older memory is not promoted")
     watch_seconds: float = _seconds(60, "a promoted gateway must answer within so long")

@@ -20,7 +20,7 @@ from tests.core.sites import (
 
 LONG_AGO = NOW.boot - 10_000
 UNWELL_A_WHILE = History(unwell_since=NOW.boot - 30)
-UNWELL_LONG = History(unwell_since=NOW.boot - 51)
+UNWELL_LONG = History(unwell_since=NOW.boot - 81)
 ONCE = (NOW.wall - 1800,)
 TWICE = (NOW.wall - 1800, NOW.wall - 900)
 

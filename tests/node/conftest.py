@@ -76,7 +76,7 @@ def world() -> Iterator[Terms]:
 @pytest.fixture
 def ground(world: Terms) -> Iterator[Terms]:
     """All machines are on, pc-a serves, and no fault is set; afterwards never two were seen."""
-    for fault in ("ignore-term", "hang", "run", "crash-at-start", "foreign-body"):
+    for fault in ("ignore-term", "hang", "run", "slow-start", "crash-at-start", "foreign-body"):
         for name in world.three.nodes:
             world.fault(name, fault, on=False)
     world.bring_home()

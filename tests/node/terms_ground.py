@@ -143,11 +143,11 @@ class Terms:
         key.with_suffix(".cut").rename(key)
         send(self.ssh_paths(name), signal.SIGCONT)
 
-    def fault(self, name: str, fault: str, *, on: bool = True) -> None:
+    def fault(self, name: str, fault: str, how: str = "", *, on: bool = True) -> None:
         """Set or clear a fault of the stand-in gateway."""
         file = self.three.nodes[name].home / ".openclaw" / "faults" / fault
         file.parent.mkdir(exist_ok=True)
-        file.touch() if on else file.unlink(missing_ok=True)
+        file.write_text(how) if on else file.unlink(missing_ok=True)
 
     def never_two(self) -> None:
         """No sample of the process table so far had two gateways."""

@@ -114,6 +114,19 @@ def test_a_hung_gateway_is_restarted_in_place_once_and_then_reported(ground: Ter
     ground.await_serving("pc-a", int(ground.record()["epoch"]))
 
 
+def test_a_start_that_takes_longer_than_the_grace_is_let_go_on(ground: Terms) -> None:
+    """It would be ended again and again on a small machine, and never serve."""
+    ground.fault("pc-a", "slow-start", f"{2 * GRACE_SECONDS}")
+    before = ground.gateway_pids("pc-a")
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: bool(set(ground.gateway_pids("pc-a")) - set(before)), SECONDS, "another")
+    started = ground.gateway_pids("pc-a")
+    ground.await_state("pc-a", "starting")
+    ground.await_serving("pc-a", int(ground.record()["epoch"]))
+    assert ground.gateway_pids("pc-a") == started
+
+
 def test_a_killed_gateway_is_started_again(ground: Terms) -> None:
     before = ground.gateway_pids("pc-a")
     for pid in before:

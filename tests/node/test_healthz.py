@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,48 @@ def test_a_gateway_that_was_live_again_has_its_own_restart() -> None:
     assert wellness.wants_restart(20.0, False) is True
     assert wellness.wants_restart(25.0, True) is False
     assert [wellness.wants_restart(now, False) for now in (30.0, 49.9, 50.0)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+STARTS = {
+    "a start that goes on is left alone": ([(0, "a"), (59, "a")], 60),
+    "after a crash, too": ([(-5, "a", True), (0, "a"), (5, "b"), (59, "b")], 60),
+    "a hang is none": ([(-5, "a", True), (0, "a"), (19, "a")], 20),
+    "not after a start that came to nothing": ([(0, "a"), (6, "b"), (19, "b")], 20),
+    "not when nothing starts": ([(0, ""), (19, "")], 20),
+    "a start that ended is none": ([(0, "a"), (6, ""), (19, "")], 20),
+    "one that was live has its whole time again": (
+        [(0, "a"), (6, "b"), (9, "b", True), (10, "b"), (16, "c"), (69, "c")],
+        70,
+    ),
+}
+
+
+@pytest.mark.parametrize(("turns", "restarted"), STARTS.values(), ids=STARTS)
+def test_how_long_a_gateway_is_left_alone(turns: list[tuple[Any, ...]], restarted: float) -> None:
+    wellness = Wellness(20.0)
+    for now, start, *well in turns:
+        assert not wellness.wants_restart(now, bool(well), start)
+    assert not wellness.wants_restart(restarted - 0.1, False, turns[-1][1])
+    assert wellness.wants_restart(restarted, False, turns[-1][1])
+
+
+def test_a_hung_gateway_has_the_time_of_a_start_after_its_restart() -> None:
+    wellness = Wellness(20.0)
+    wellness.wants_restart(-1.0, True, "a")
+    assert [wellness.wants_restart(now, False, "a") for now in (0.0, 20.0)] == [False, True]
+    wellness.wants_restart(25.0, False, "b")
+    assert [wellness.is_unwell(now) for now in (79.9, 80.0)] == [False, True]
+
+
+def test_a_start_that_another_record_ended_did_not_come_to_nothing() -> None:
+    wellness = Wellness(20.0)
+    wellness.wants_restart(0.0, False, "a")
+    wellness.reset()
+    assert [wellness.wants_restart(now, False, "b") for now in (5.0, 64.9, 65.0)] == [
         False,
         False,
         True,
