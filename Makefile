@@ -52,7 +52,7 @@ soak: setup  ## an hour of random kills on the demo's machines, and what must ho
 soak-terms: setup  ## N random fault schedules against the term protocol (N=100000)
 	@$(python) -m tests.node.term_sim --schedules $(N)
 
-bench: setup  ## measure what it costs and how quick it is, half an hour, into docs/benchmarks.md
+bench: setup  ## measure what it costs and how quick it is, 45 minutes, into docs/benchmarks.md
 	@$(python) -m tests.bench $(BENCH)
 
 release: setup  ## sdist, wheel and joe.pyz of a tagged version, into dist/

@@ -1,7 +1,7 @@
 """`make bench`: measure it all on this machine, and write docs/benchmarks.md.
 
 The checks, workers and takeovers run on the demo's three loopback machines at the real times, so
-that a whole run takes about half an hour. Nothing else should run meanwhile.
+that a whole run takes about 45 minutes. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
