@@ -120,17 +120,6 @@ def require_sound(shelf: Shelf, snapshot: str, base: Files, files: Files) -> Non
     )
 
 
-def remove_partials(tree: Path) -> None:
-    """What an interrupted rsync left for its resumption is no part of the source."""
-    for folder, names, _ in os.walk(tree):
-        if ".rsync-partial" in names:
-            names.remove(".rsync-partial")
-            partial = Path(folder) / ".rsync-partial"
-            for file in partial.iterdir():
-                file.unlink()
-            partial.rmdir()
-
-
 def _is_about_to_publish(shelf: Shelf) -> bool:
     try:
         pulled = os.lstat(shelf.incoming / PULLED).st_mtime

@@ -11,7 +11,7 @@ from . import params as p
 from .config import NodeConfig
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
-from .farm import PULLED, ensure_farm, remove_partials, require_sound
+from .farm import PULLED, ensure_farm, require_sound
 from .manifest import (
     Files,
     differing,
@@ -100,7 +100,6 @@ class _Draft:
         self.known_bad: list[str] = read_json(shelf.folder / KNOWN_BAD).get("paths", [])
         patterns = patterns_of(config)
         self.required = tuple(one for one in patterns if not set(one) & set("!*/"))
-        remove_partials(shelf.tree)
         # Memory is small and is hashed whole each time, which finds rot as well.
         known = {} if self.memory or not self.parent else self.base["files"]
         self.files = take_files(shelf.tree, known, self._base_tree())

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from deployments.demo.processes import wait_until
-from deployments.node.errors import Refused
+from deployments.node.errors import Failed, Refused
 from deployments.node.manifest import take_files
 from tests.worker.wall_clock import WallClock, why_not
 
@@ -148,8 +148,10 @@ def test_a_transfer_that_is_cut_off_goes_on_where_it_was(tiers: Tiers, sshd: Ssh
     wait_until(has_come, 30, "a part has come")
     end(below(sshd.process.pid, "sshd"))
     assert process.wait(60) != 0
-    (partial,) = (incoming / ".rsync-partial").iterdir()
-    assert partial.stat().st_size > 30 * MB
+    partial = (incoming / "large.bin").stat()
+    assert (partial.st_size > 30 * MB, int(partial.st_mtime)) == (True, 0)
+    with pytest.raises(Failed, match="nothing complete was pulled"):
+        tiers.a.call("store publish", **PUBLISH)
     tiers.to_a()
     assert contents(tiers.a.current(STORE)) == contents(tiers.source)
     assert all_whole(tiers.a)
