@@ -54,11 +54,18 @@ def stage(site: Site, source: str, site_file: Path) -> dict[str, Any]:
     cache_policy=NO_CACHE,
 )
 def pull_backup(
-    site: Site, source: str, peer: str, receiver: str, export: str, size: dict[str, Any]
+    site: Site,
+    source: str,
+    peer: str,
+    receiver: str,
+    export: str,
+    size: dict[str, Any],
+    kept: bool = True,
 ) -> dict[str, Any]:
     """Copy one export of machine `peer` into the receiver's .incoming, with its manifest.
 
-    `size`: its {bytes, files}. Raises Refused when there is no room.
+    `size`: its {bytes, files}. With `kept` over the connection that the source before left. Raises
+    Refused when there is no room.
     """
     seconds = site.times.pull_limit_seconds
     order = {
@@ -67,6 +74,7 @@ def pull_backup(
         "parts": {"": f"{export}/tree"},
         "check": f"{export}/manifest.json",
         "size": {"bytes": size["bytes"], "files": size["files"]},
+        "kept": kept,
         "deadline_seconds": seconds,
     }
     with pull_progress(site, receiver, store_of(source), size["bytes"]):
