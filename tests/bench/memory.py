@@ -13,7 +13,7 @@ from prefect.logging import disable_run_logger
 
 from tasks.core.site import Site
 from tasks.remote.nodes import close_site
-from tests.bench.copies import EPOCH, RSYNC, A, B, Raw, grow, make_tree, sync
+from tests.bench.copies import EPOCH, RSYNC, A, B, Raw, grow, make_tree, seconds_of, sync
 from tests.bench.original import machines, plain_ssh
 from tests.bench.progress import say
 from tests.bench.table import Goal, Group, Row, ratios
@@ -72,22 +72,15 @@ def measure(count: int) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]
     """Case -> seconds of raw rsync and of ours: once for all files, GROWTH_TIMES for a few."""
     with place(count, SMALL_BYTES) as (raw, site):
         os.sync()  # or the first to copy waits for what was only now written
-        found = {NEW: ([copied(raw)], [sum(sync(site))]), FEW_CHANGED: ([], [])}
+        found = {NEW: ([seconds_of(raw.copy)], [sum(sync(site))]), FEW_CHANGED: ([], [])}
         for number in range(GROWTH_TIMES):
             say(f"memory of {count:,} files, {number + 1} of {GROWTH_TIMES}: {FEW_CHANGED}")
             grow(raw.source, CHANGED)
             time.sleep(SETTLE_SECONDS)
             theirs, ours = found[FEW_CHANGED]
-            theirs.append(copied(raw))
+            theirs.append(seconds_of(raw.copy))
             ours.append(sum(sync(site)))
     return {case: (tuple(theirs), tuple(ours)) for case, (theirs, ours) in found.items()}
-
-
-def copied(raw: Raw) -> float:
-    """Seconds of one raw copy."""
-    begun = time.monotonic()
-    raw.copy()
-    return time.monotonic() - begun
 
 
 @contextmanager
@@ -112,7 +105,7 @@ def compare(
     for number in range(TIMES):
         say(f"memory {number + 1} of {TIMES}: {case}")
         change()
-        copies.append(copied(raw))
+        copies.append(seconds_of(raw.copy))
         begun = time.monotonic()
         verbs.append(sum(sync(site)))
         wholes.append(time.monotonic() - begun)

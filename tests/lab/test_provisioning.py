@@ -12,9 +12,8 @@ from tests.lab.bare import KEYS, MINE, Bare, fingerprint, linger
 from tests.lab.files import HOME
 from tests.lab.openclaw import GUARD, PORT, UNIT
 from tests.lab.oracle import Oracle
-from tests.lab.service import TAKEOVER_SECONDS
+from tests.lab.service import START_SECONDS, TAKEOVER_SECONDS
 
-FIRST_START_SECONDS = 120.0
 CHECK_SECONDS = 60.0
 DATA = (".dualjoe/stores", ".dualjoe/prefect", ".dualjoe/journal.jsonl", ".dualjoe/record.json")
 
@@ -29,7 +28,7 @@ def test_from_bare_machines_to_a_takeover_and_back(ground: None, tmp_path: Path)
             begun = time.monotonic()
             install(bare)
             say("provisioned", begun)
-            wait_until(lambda: bare.serving() == ["pc-a"], FIRST_START_SECONDS, "pc-a serves")
+            wait_until(lambda: bare.serving() == ["pc-a"], START_SECONDS, "pc-a serves")
             say("and pc-a served", begun)
             wait_until(lambda: checks(bare, "pc-a serves"), CHECK_SECONDS, "a check has run")
             guard = bare.nodes["pc-a"].procs(GUARD)
@@ -69,7 +68,7 @@ def test_a_joe_that_runs_already_is_restarted_once_and_stays_where_he_is(
             assert code == 0, told
             assert "write the first record: pc-b may serve, for Joe runs there" in told
             assert told.count("Joe runs on pc-b and is restarted once") == 1, "it is said before"
-            wait_until(lambda: bare.serving() == ["pc-b"], FIRST_START_SECONDS, "pc-b serves")
+            wait_until(lambda: bare.serving() == ["pc-b"], START_SECONDS, "pc-b serves")
             pc_b.wait_until(lambda: pc_b.listens(PORT), 30, "its gateway listens again")
             assert pc_b.systemctl("is-enabled", UNIT) == "disabled", "the guard starts it"
             runs = pc_b.procs(GUARD), pc_b.procs(UNIT)
