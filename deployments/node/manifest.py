@@ -80,10 +80,8 @@ def identity(entry: Entry | None) -> str:
 
 def root_hash(files: Mapping[str, Entry]) -> str:
     """One hash over every path and content; times and modes are no part of it."""
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(os.fsencode(path) + b"\0" + os.fsencode(identity(files[path])) + b"\0")
-    return digest.hexdigest()
+    lines = (f"{path}\0{identity(files[path])}\0" for path in sorted(files))
+    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
 
 
 def size_of(files: Mapping[str, Entry]) -> int:
@@ -93,11 +91,9 @@ def size_of(files: Mapping[str, Entry]) -> int:
 
 def differing(files: Mapping[str, Entry], others: Mapping[str, Entry]) -> list[str]:
     """Paths whose content is not the same in both, sorted."""
-    return sorted(
-        path
-        for path in {*files, *others}
-        if identity(files.get(path)) != identity(others.get(path))
-    )
+    other = [path for path, entry in files.items() if entry != others.get(path)]
+    other += others.keys() - files.keys()
+    return sorted(path for path in other if identity(files.get(path)) != identity(others.get(path)))
 
 
 def write_manifest(file: Path, document: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,16 +69,19 @@ def judge(
         reasons.append(f"{len(held)} of {len(base)} files are ruined: " + _some(sorted(held)))
     if base:
         seen = {path: base[path] if path in held else entry for path, entry in new.items()}
-        reasons += _losses(base, seen, limits)
-        reasons += _mass_change(base, seen, grown, limits)
+        other = sorted(path for path, entry in base.items() if entry != seen.get(path, entry))
+        reasons += _losses(base, seen, other, limits)
+        reasons += _mass_change(base, seen, [path for path in other if path not in grown], limits)
     return Verdict(tuple(reasons), held, kept_bad)
 
 
-def _losses(base: Mapping[str, Entry], new: Mapping[str, Entry], limits: Limits) -> list[str]:
+def _losses(
+    base: Mapping[str, Entry], new: Mapping[str, Entry], other: Sequence[str], limits: Limits
+) -> list[str]:
     reasons = []
-    vanished = sorted(path for path in base if path not in new)
-    emptied = [path for path in base if path in new and _size(base[path]) and not _size(new[path])]
-    lost = vanished + ([] if limits.memory else sorted(emptied))
+    vanished = sorted(base.keys() - new.keys())
+    emptied = [path for path in other if _size(base[path]) and not _size(new[path])]
+    lost = vanished + ([] if limits.memory else emptied)
     if not new:
         reasons.append(f"all {len(base)} files are gone")
     elif len(lost) > limits.few and len(lost) > limits.vanished_share * len(base):
@@ -91,7 +94,7 @@ def _losses(base: Mapping[str, Entry], new: Mapping[str, Entry], limits: Limits)
         reasons.append("a required file is gone: " + _some(gone))
     if limits.memory:
         reasons += _agents_gone(base, new)
-    reasons += _shrunk(base, new, limits)
+    reasons += _shrunk(base, new, other, limits)
     return reasons
 
 
@@ -106,11 +109,13 @@ def _agents_gone(base: Mapping[str, Entry], new: Mapping[str, Entry]) -> list[st
     return [f"all files of agent {agent} are gone" for agent in sorted(before - after) if after]
 
 
-def _shrunk(base: Mapping[str, Entry], new: Mapping[str, Entry], limits: Limits) -> list[str]:
+def _shrunk(
+    base: Mapping[str, Entry], new: Mapping[str, Entry], other: Sequence[str], limits: Limits
+) -> list[str]:
     reasons = []
-    for path, entry in sorted(base.items()):
-        if limits.memory and path.endswith("/MEMORY.md") and path in new:
-            was, now = _size(entry), _size(new[path])
+    for path in other:
+        if limits.memory and path.endswith("/MEMORY.md"):
+            was, now = _size(base[path]), _size(new[path])
             if 0 < now < was * limits.shrunk_share:
                 reasons.append(f"{path} shrank from {was} to {now} bytes")
     was, now = sum(map(_size, base.values())), sum(map(_size, new.values()))
@@ -120,13 +125,9 @@ def _shrunk(base: Mapping[str, Entry], new: Mapping[str, Entry], limits: Limits)
 
 
 def _mass_change(
-    base: Mapping[str, Entry], new: Mapping[str, Entry], grown: Collection[str], limits: Limits
+    base: Mapping[str, Entry], new: Mapping[str, Entry], other: Sequence[str], limits: Limits
 ) -> list[str]:
-    changed = sorted(
-        path
-        for path, entry in base.items()
-        if path in new and path not in grown and _content(new[path]) != _content(entry)
-    )
+    changed = [path for path in other if _content(new[path]) != _content(base[path])]
     if len(changed) > limits.few and len(changed) > limits.changed_share * len(base):
         return [
             f"{len(changed)} of {len(base)} files were rewritten at once (more than"
