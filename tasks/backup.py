@@ -59,13 +59,14 @@ def pull_backup(
     peer: str,
     receiver: str,
     export: str,
-    size: dict[str, Any],
+    told: dict[str, Any],
     kept: bool = True,
 ) -> dict[str, Any]:
     """Copy one export of machine `peer` into the receiver's .incoming, with its manifest.
 
-    `size`: its {bytes, files}. With `kept` over the connection that the source before left. Raises
-    Refused when there is no room.
+    `told`: its {bytes, files}; of what was staged its {state, since, touched, gone} as well: of a
+    copy that the receiver has, only the change comes. With `kept` over the connection that the
+    source before left. Raises Refused when there is no room.
     """
     seconds = site.times.pull_limit_seconds
     order = {
@@ -73,11 +74,14 @@ def pull_backup(
         "peer": peer,
         "parts": {"": f"{export}/tree"},
         "check": f"{export}/manifest.json",
-        "size": {"bytes": size["bytes"], "files": size["files"]},
+        "size": {key: told[key] for key in ("bytes", "files")},
         "kept": kept,
         "deadline_seconds": seconds,
     }
-    with pull_progress(site, receiver, store_of(source), size["bytes"]):
+    if "state" in told:
+        order["states"] = {"": told["state"]}
+        order |= {key: told[key] for key in ("since", "touched", "gone")}
+    with pull_progress(site, receiver, store_of(source), told["bytes"]):
         return node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
 
 

@@ -3,7 +3,8 @@
 The command that the peer's rsync sends names an export, never a folder of this machine:
 `[t<seconds>/]memory/<agent>/`, `[t<seconds>/]settings/openclaw.json`,
 `[t<seconds>/]store/<store>/<snapshot>/...`, `[t<seconds>/]offer/<store>/` or
-`[t<seconds>/]stage/<source>/...`. Everything else is one line on stderr and exit code 2.
+`[t<seconds>/]stage/<source>/...`. Everything else is one line on stderr and exit code 2. Of
+`stage/<source>/` the peer may name the paths that it wants.
 
 Memory is read while an agent may write it. Whether it did is told in a last line, SETTLED or none,
 so that the peer needs no second rsync to find out.
@@ -29,6 +30,8 @@ from .states import TICK_NS
 LONGEST_SECONDS = 6 * 3600
 DEFAULT_SECONDS = 600
 MEMORY = "memory/"
+BOTH = "tree manifest.json"
+NAMED = "--files-from=-"
 
 # Options are rrsync's to judge; here only the path is. A name outside this alphabet cannot be an
 # export, so neither quoting nor wildcards can ever reach a shell or a glob.
@@ -90,6 +93,10 @@ def parse_request(config: NodeConfig, command: str) -> Request:
     if limit:
         seconds, path = min(int(limit.group(1)), LONGEST_SECONDS), path[limit.end() :]
     folder, rest = find_export(config, path)
+    if NAMED in options.split():
+        if rest != BOTH or not path.startswith("stage/"):
+            raise BadInput("paths may be named of a staged copy alone")
+        rest = "./"
     if not folder.is_dir():
         raise BadInput(f"{path[:200]} is not there")
     return Request(seconds, folder.resolve(), f"{options}{rest}", path.startswith(MEMORY))
@@ -122,4 +129,4 @@ def find_export(config: NodeConfig, path: str) -> tuple[Path, str]:
 
 def _inside(inside: str) -> str:
     """The tree, its manifest, or both beside each other and nothing else that lies there."""
-    return {"": "tree manifest.json", "manifest.json": "manifest.json"}.get(inside, "tree/")
+    return {"": BOTH, "manifest.json": "manifest.json"}.get(inside, "tree/")

@@ -11,6 +11,9 @@ from .durable import sync_folder
 from .linked import link_tree, only_tree, remove
 from .manifest import Files, root_hash, write_manifest
 from .shelf import sync_filesystem
+from .sqlite_copy import plain_state
+
+MANIFEST = "manifest.json"
 
 
 def last_copy(home: Path) -> Path | None:
@@ -35,10 +38,22 @@ def new_copy(home: Path, last: Path | None) -> Path:
     return made
 
 
-def swap_in(home: Path, made: Path, files: Files) -> None:
-    """Write its manifest and make it the copy in use by one rename, durably."""
-    document = {"root": root_hash(files), "files": files, "time": time.time()}
-    write_manifest(made / "manifest.json", document)
+def write_files(made: Path, files: Files, state: str) -> None:
+    """Write the manifest of a new one."""
+    document = {"root": root_hash(files), "files": files, "time": time.time(), "state": state}
+    write_manifest(made / MANIFEST, document)
+
+
+def manifest_state(copy: Path) -> list[int]:
+    """What changes when a copy's manifest is written or replaced; nothing when it has none."""
+    try:
+        return plain_state(os.lstat(copy / MANIFEST))
+    except FileNotFoundError:
+        return []
+
+
+def swap_in(home: Path, made: Path) -> None:
+    """Make it the copy in use by one rename, durably."""
     sync_filesystem(made)
     beside = home / ".current.new"
     beside.unlink(missing_ok=True)

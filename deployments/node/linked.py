@@ -8,9 +8,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from .plain_copy import copy_folder, copy_owner
+
 
 def link_tree(source: Path, target: Path) -> None:
-    """The same folders, with modes and times, and every file of `source` as a hard link.
+    """The same folders, with owners, modes and times, and every file of `source` as a hard link.
 
     `target` is a folder that is empty, or holds a tree of links that was made so earlier: what is
     the same there already stays. No file is ever written: what differs is another link.
@@ -30,7 +32,7 @@ def link_tree(source: Path, target: Path) -> None:
                 make_writable(f"{target}/{folder}")
                 _make(entry, f"{target}/{folder}{name}")
     for folder in reversed(folders):  # inner ones first: a link made changes the time
-        shutil.copystat(f"{source}/{folder}", f"{target}/{folder}")
+        copy_folder(f"{source}/{folder}", f"{target}/{folder}")
 
 
 def only_tree(folder: Path) -> Path:
@@ -105,6 +107,7 @@ def _make(entry: os.DirEntry[str], path: str) -> None:
         os.mkdir(path, 0o700)
     elif entry.is_symlink():
         os.symlink(os.readlink(entry.path), path)
+        copy_owner(entry.path, path)
         shutil.copystat(entry.path, path, follow_symlinks=False)
     else:
         os.link(entry.path, path)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import Failed
+from .rsync_output import Pass
 from .shelf import Shelf
 from .space import Size
-from .transfer import Link, Pass, make_rsync, run_rsync
+from .transfer import NAMED, Link, make_rsync, run_rsync
 
 MAX_PASSES = 5
 
@@ -33,10 +34,12 @@ class Run:
     def __init__(self, link: Link, options: tuple[str, ...], deadline: float, lock: int) -> None:
         self.link, self.options, self.deadline, self.lock = link, options, deadline, lock
 
-    def _rsync(self, export: str, target: Path, options: tuple[str, ...]) -> Pass:
+    def _rsync(
+        self, export: str, target: Path, options: tuple[str, ...], names: Sequence[str] = ()
+    ) -> Pass:
         left = max(1, int(self.deadline - time.monotonic()))
         argv = make_rsync(self.link, export, target, options, left)
-        return run_rsync(argv, self.deadline, self.lock)
+        return run_rsync(argv, self.deadline, self.lock, names)
 
     def file(self, export: str, target: Path) -> None:
         """Pull one file."""
@@ -47,6 +50,10 @@ class Run:
         """One pass over one export."""
         target.mkdir(parents=True, exist_ok=True)
         return self._rsync(export.rstrip("/") + "/", target, self.options)
+
+    def named(self, export: str, target: Path, names: Sequence[str]) -> Pass:
+        """These paths of one export alone, each of which must be there."""
+        return self._rsync(export.rstrip("/") + "/", target, NAMED, names)
 
     def measure(self, shelf: Shelf, parts: Mapping[str, str]) -> Size:
         """What a pass over all parts would bring that is not there yet; nothing is written."""

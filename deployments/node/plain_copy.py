@@ -1,4 +1,5 @@
-"""Plain files that may be written meanwhile: copied whole, with mode, times and owner."""
+"""Plain files that may be written meanwhile: copied whole, with mode, times and owner. And what a
+folder has of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +32,13 @@ def copy_plain(source: Path, target: Path) -> list[int] | None:
     return state
 
 
-def copy_owner(source: Path, target: Path) -> None:
+def copy_folder(source: str | Path, target: str | Path) -> None:
+    """Owner, mode and times of a folder: last, for writing into it changes its time."""
+    copy_owner(source, target)
+    shutil.copystat(source, target)
+
+
+def copy_owner(source: str | Path, target: str | Path) -> None:
     """Keep the owner's numbers where this user may."""
     if os.geteuid() == 0:
         status = os.lstat(source)

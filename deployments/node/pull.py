@@ -14,15 +14,17 @@ from typing import Any
 
 from . import params as p
 from .config import NodeConfig
+from .delta import take_away
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
 from .farm import PULLED, ensure_farm, unmark
 from .memory import SETTINGS, patterns_of
 from .passes import Passes, Run
 from .patterns import make_filters
-from .shelf import Shelf, discard, lock, open_shelf
+from .rsync_output import Pass
+from .shelf import Shelf, current_id, discard, lock, open_shelf
 from .space import Size, require_room
-from .transfer import BACKUP, MEMORY, NotExported, Pass, connection, peer_of
+from .transfer import BACKUP, MEMORY, NotExported, connection, peer_of
 from .unchanged import Part, recall
 
 MOST_SKIPPED = 1000
@@ -36,13 +38,15 @@ _EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,300}")
 def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     """{"store", "peer", "parts": {folder in the tree: export path}, "memory"?: bool,
     "check"?: export path of a manifest, "settings"?: bool, "size"?: {"bytes", "files"} of the
-    source, "states"?: of a memory's parts, as the peer's `memory list` told them,
-    "kept"?: bool, "deadline_seconds"?: 1..21600 (240)}
-    -> {"files", "bytes", "changed", "passes", "settled", "skipped": [name], "seconds"}.
+    source, "states"?: of the parts, as the peer's `memory list` or `store stage` told them,
+    "since"?: text, "touched"?: [path] and "gone"?: [path], as `store stage` told, "kept"?: bool,
+    "deadline_seconds"?: 1..21600 (240)}
+    -> {"files", "bytes", "changed", "passes", "settled", "skipped": [name], "named", "seconds"}.
 
     Fills .incoming; repeated until a pass saw no write in its middle (at most 5: `settled` is false
-    then). A part of the peer's memory that is as it was when the newest snapshot was pulled costs
-    no pass. With `kept` the connection to the peer may be that of an earlier pull.
+    then). A part that is as it was when the newest snapshot was pulled costs no pass. When that
+    was the staged copy `since` of a known `size`, only the paths `touched` are pulled, and `named`
+    is their number. With `kept` the connection to the peer may be that of an earlier pull.
     With `check`, the manifest beside the only part, `store publish` compares what came with it;
     with `settings` the peer's openclaw.json comes along, beside the tree. `skipped` are links and
     special files of a memory. Raises Refused when there is no file at all (a source that is
@@ -57,20 +61,26 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
         raise BadInput('"check" must be the export path of a manifest, and its tree the only part')
     peer, name = peer_of(config, p.name(params, "peer")), str(params["peer"])
     wanted = {**parts, SETTINGS: SETTINGS_EXPORT} if p.flag(params, "settings") else parts
-    states = _states(config, params, wanted) if memory else {}
-    options = (*MEMORY, *make_filters(patterns_of(config))) if memory else BACKUP
+    patterns = patterns_of(config) if memory else ()
+    states = _states(p.mapping(params, "states"), wanted, patterns)
+    options = (*MEMORY, *make_filters(patterns)) if memory else BACKUP
     shelf, started = open_shelf(config, store), time.monotonic()
     with lock(shelf) as descriptor:
         ensure_farm(shelf)
         known = recall(shelf, name, states)
+        names = _names(shelf, name, params, parts) if check and size and not known else []
         unmark(shelf)  # until all has come
+        take_away(shelf.tree, p.paths(params, "gone") if names else ())
         _remove_others(shelf, parts, known)
         with connection(config, peer, p.flag(params, "kept")) as link:
             run = Run(link, options, started + seconds, descriptor)
             left = {part: parts[part] for part in parts if part not in known}
             if size and left:
                 require_room(config, shelf.folder, size, lambda: run.measure(shelf, left))
-            passes = _with_manifest(run, shelf, check) if check else run.until_settled(shelf, left)
+            if check and left:
+                passes = _with_manifest(run, shelf, check, names, size)
+            else:
+                passes = run.until_settled(shelf, left)
             known.update(_describe(passes, states))
             result = _sum(known, passes)
             if result["files"] == 0:
@@ -83,22 +93,36 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
                 run.file(SETTINGS_EXPORT, shelf.incoming / SETTINGS)
                 (shelf.incoming / SETTINGS).chmod(0o600)
                 known[SETTINGS] = _part(states.get(SETTINGS, ""))
-        mark = {"peer": name, "parts": known, "skipped": result["skipped"]}
+        mark = {
+            "peer": name,
+            "parts": known,
+            "skipped": result["skipped"],
+            "state": p.mapping(params, "states").get("", ""),
+            "same_as": "" if passes.count else current_id(shelf),
+        }
         write_json(shelf.incoming / PULLED, mark)
-    return {**result, "seconds": round(time.monotonic() - started, 3)}
+    seconds = round(time.monotonic() - started, 3)
+    return {**result, "named": len(names), "seconds": seconds}
 
 
 def _tree_beside(manifest: str) -> str:
     return manifest.removesuffix(MANIFEST) + "tree"
 
 
-def _with_manifest(run: Run, shelf: Shelf, manifest: str) -> Passes:
-    """One pass brings a tree and its manifest: both are never written again at the peer."""
+def _with_manifest(
+    run: Run, shelf: Shelf, manifest: str, names: Sequence[str], size: Size | None
+) -> Passes:
+    """One pass brings a tree and its manifest: both are never written again at the peer.
+
+    With `names` it is told of those paths alone, and `size` is that of the whole.
+    """
+    root = manifest.removesuffix(MANIFEST)
     try:
-        both = run.folder(manifest.removesuffix(MANIFEST), shelf.incoming)
-        size = (shelf.incoming / MANIFEST).stat().st_size
-        changed = max(0, both.changed - 1)
-        last = replace(both, files=both.files - 1, bytes=both.bytes - size, changed=changed)
+        both = run.named(root, shelf.incoming, names) if names else run.folder(root, shelf.incoming)
+        document = (shelf.incoming / MANIFEST).stat().st_size
+        last = replace(both, files=both.files - 1, bytes=both.bytes - document)
+        last = replace(last, changed=max(0, both.changed - 1))
+        last = replace(last, **size._asdict()) if names and size else last
     except NotExported:  # in the middle of an update: an earlier version has each by itself alone
         last = run.folder(_tree_beside(manifest), shelf.tree)
         run.file(manifest, shelf.incoming / MANIFEST)
@@ -108,15 +132,22 @@ def _with_manifest(run: Run, shelf: Shelf, manifest: str) -> Passes:
     return Passes({"": last}, frozenset(), last.changed, 1)
 
 
+def _names(shelf: Shelf, peer: str, params: dict[str, Any], parts: Mapping[str, str]) -> list[str]:
+    """The paths that are enough to pull; none when all must be looked at."""
+    since = _states({"": p.text(params, "since")}, parts, ())
+    if not recall(shelf, peer, since):
+        return []
+    return [MANIFEST, *(f"tree/{path}".rstrip("/") for path in p.paths(params, "touched"))]
+
+
 def _states(
-    config: NodeConfig, params: dict[str, Any], wanted: Mapping[str, str]
+    told: Mapping[str, str], wanted: Mapping[str, str], patterns: Sequence[str]
 ) -> dict[str, str]:
     """What the source told of each part, and what this machine takes of it; "" of which it told
     nothing.
 
     It was asked before the pull: what it wrote since is new at the next one.
     """
-    told, patterns = p.mapping(params, "states"), patterns_of(config)
     return {part: _state(told.get(part, ""), export, patterns) for part, export in wanted.items()}
 
 

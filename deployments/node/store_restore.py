@@ -13,7 +13,7 @@ from .config import NodeConfig
 from .errors import BadInput, Refused
 from .manifest import Files, differing, hash_file, make_entry, read_manifest, size_of
 from .pins import DAY_SECONDS, pin
-from .plain_copy import copy_owner
+from .plain_copy import copy_folder, copy_owner
 from .shelf import Shelf, current_id, open_shelf
 from .space import Size, fits, free_on, in_words
 
@@ -112,8 +112,7 @@ def copy(tree: Path, files: Files, target: Path) -> None:
             place.chmod(files[path]["mode"])
         made[inode] = place
     for folder in sorted(folders, reverse=True):  # last: writing into one changes its time
-        shutil.copystat(tree / folder, target / folder)
-        copy_owner(tree / folder, target / folder)
+        copy_folder(tree / folder, target / folder)
 
 
 def read_back(files: Files, target: Path) -> Files:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -19,9 +18,17 @@ from pathlib import Path
 from .config import NodeConfig, Peer
 from .errors import BadInput, Failed
 from .memory import SETTLED
+from .rsync_output import (
+    IDLE_SECONDS,
+    KILLED,
+    TIMED_OUT_BY_KILL,
+    Pass,
+    explain,
+    is_not_exported,
+    parse_pass,
+)
 
 CONNECT_SECONDS = 5
-IDLE_SECONDS = 60
 KEPT_SECONDS, LONGEST_KEPT_SECONDS = 600, 3600  # twice the time from one sync to the next
 LONGEST_SOCKET_PATH = 80  # a unix socket's path ends at 108 bytes, and ssh adds a suffix of 17
 
@@ -42,6 +49,13 @@ MEMORY = ("-rtpm", "--fsync", "--delete", "--delete-excluded", "--chmod=Du+rwx,F
 # What a cut pull had of a file stays in its place, dated 1970, for the next one; before one came to
 # its end nothing is published. (--partial-dir costs a look for each file: half as long again.)
 BACKUP = ("-rlptgoH", "--delete", "--numeric-ids", "--partial")
+# The same for some paths alone, named on standard input. Each comes as a file of its own, whatever
+# its size and time: one that was written in place with its time set back comes too, and a changed
+# mode is no change of the snapshots that share the file. An export allows no option that deletes.
+NAMED = (
+    *("-lptgoH", "--ignore-times", "--numeric-ids", "--partial"),
+    *("--files-from=-", "--from0"),
+)
 
 
 class NotExported(Failed):
@@ -54,21 +68,6 @@ class Link:
 
     peer: Peer
     ssh: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What one rsync run did: items changed, names skipped, totals of the source's file list,
-    whether the peer says that nobody wrote meanwhile, and what was transferred."""
-
-    changed: int
-    skipped: tuple[str, ...]
-    files: int
-    bytes: int
-    vanished: bool = False
-    settled: bool = False
-    new_files: int = 0
-    new_bytes: int = 0
 
 
 def make_ssh(peer: Peer, socket: Path, unused_seconds: int = 10) -> tuple[str, ...]:
@@ -151,8 +150,8 @@ def _close(peer: Peer, socket: Path) -> None:
         subprocess.run(close, capture_output=True, timeout=CONNECT_SECONDS, check=False)
 
 
-def run_rsync(argv: Sequence[str], deadline: float, lock: int) -> Pass:
-    """Run one pass; `deadline` is on time.monotonic().
+def run_rsync(argv: Sequence[str], deadline: float, lock: int, names: Sequence[str] = ()) -> Pass:
+    """Run one pass; `deadline` is on time.monotonic(), `names` are the paths that it may name.
 
     The child holds the store's lock with us, and `timeout` ends it even when we are killed.
     Raises Failed, with rsync's own words, on anything but "done" or "a file vanished meanwhile".
@@ -162,10 +161,12 @@ def run_rsync(argv: Sequence[str], deadline: float, lock: int) -> Pass:
     if left < 1:
         raise Failed("the deadline of this pull has passed")
     guarded = ("timeout", "-k", "10", f"{left:.0f}", *argv)
-    with tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as listed:
+        listed.write(b"".join(os.fsencode(name) + b"\0" for name in names))
+        listed.seek(0)
         child = subprocess.Popen(
             guarded,
-            stdin=subprocess.DEVNULL,
+            stdin=listed,
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
@@ -190,61 +191,4 @@ def run_rsync(argv: Sequence[str], deadline: float, lock: int) -> Pass:
         parse_pass(output.decode("utf-8", "replace")),
         vanished=code == 24,
         settled=SETTLED in words.splitlines(),
-    )
-
-
-TIMED_OUT_BY_KILL, KILLED = 137, -9
-
-_MEANING = {
-    KILLED: "rsync was killed, by this machine or for want of memory",
-    11: "no room or no permission on this machine",
-    12: "the peer ended the transfer",
-    20: "stopped by a signal",
-    23: "some files could not be read or written",
-    30: f"nothing moved for {IDLE_SECONDS} s",
-    124: "the deadline passed",
-    TIMED_OUT_BY_KILL: "the deadline passed",
-    255: "the peer cannot be reached by ssh",
-}
-
-
-def is_not_exported(stderr: str) -> bool:
-    """Whether the peer's export refused to serve."""
-    return any(line.startswith("export: ") for line in stderr.splitlines())
-
-
-def explain(code: int, stderr: str) -> str:
-    """rsync's exit code and its last words as one sentence."""
-    lines = [line for line in stderr.splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith("rsync error:")] or lines
-    what = _MEANING.get(code, f"rsync ended with code {code}")
-    if is_not_exported(stderr):
-        what = "the peer does not export this"
-    elif any("(0 bytes received so far)" in line for line in said):
-        what = _MEANING[255]  # ssh said why; rsync itself only noticed that nothing came
-    return f"{what} (rsync {code}): " + " | ".join(said[-3:])[:600]
-
-
-_TOTAL_FILES = re.compile(r"^Number of files: \d+ \(reg: (\d+)", re.M)
-_TOTAL_BYTES = re.compile(r"^Total file size: (\d+)", re.M)
-_NEW_FILES = re.compile(r"^Number of regular files transferred: (\d+)", re.M)
-_NEW_BYTES = re.compile(r"^Total transferred file size: (\d+)", re.M)
-_SKIPPED = re.compile(r'^skipping non-regular file "(.*)"$', re.M)
-_ITEM = re.compile(r"^(?:[<>ch.*][fdLDS][^ ]{9}|\*deleting.*)$", re.M)
-
-
-def parse_pass(output: str) -> Pass:
-    """rsync's standard output -> what it did; names are escaped by rsync, one line each."""
-
-    def number(pattern: re.Pattern[str]) -> int:
-        found = pattern.search(output)
-        return int(found.group(1)) if found else 0
-
-    return Pass(
-        changed=len(_ITEM.findall(output)),
-        skipped=tuple(_SKIPPED.findall(output)),
-        files=number(_TOTAL_FILES),
-        bytes=number(_TOTAL_BYTES),
-        new_files=number(_NEW_FILES),
-        new_bytes=number(_NEW_BYTES),
     )

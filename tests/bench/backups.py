@@ -128,7 +128,8 @@ def compare(raw: Raw, ours: Ours, tools: Sequence[Tool], times: int) -> tuple[Ro
     ours.back_up(kept=True)
     for tool in tools:
         tool.run("backup")
-    copies, alone, wholes, kept = list[float](), list[float](), list[float](), list[float]()
+    copies, alone, wholes = list[float](), list[float](), list[float]()
+    kept, kept_wholes = list[float](), list[float]()
     theirs: dict[str, list[float]] = {tool.name: [] for tool in tools}
     for number in range(times):
         say(f"backups {number + 1} of {times}: 1 % changed")
@@ -140,7 +141,9 @@ def compare(raw: Raw, ours: Ours, tools: Sequence[Tool], times: int) -> tuple[Ro
         for tool in tools:
             theirs[tool.name].append(tool.run("backup"))
         change(raw.source / "tree")
-        kept.append(ours.back_up(kept=True)[0])
+        transfer, whole = ours.back_up(kept=True)
+        kept.append(transfer)
+        kept_wholes.append(whole)
     return (
         Row(f"raw `{RSYNC}`, a connection of its own", tuple(copies)),
         Row("the transfer alone, a connection of its own", tuple(alone)),
@@ -149,6 +152,8 @@ def compare(raw: Raw, ours: Ours, tools: Sequence[Tool], times: int) -> tuple[Ro
         Row("- as a share of raw rsync's", ratios(kept, copies), "%", TRANSFER),
         Row("staged, transferred, hashed and published", tuple(wholes)),
         Row("- as a share of raw rsync's", ratios(wholes, copies), "%", WHOLE),
+        Row("the same, over the connection of the source before", tuple(kept_wholes)),
+        Row("- as a share of raw rsync's", ratios(kept_wholes, copies), "%", WHOLE),
         *(Row(f"{name}, to a local folder", tuple(found)) for name, found in theirs.items()),
     )
 

@@ -201,9 +201,24 @@ def wait_until_open(port: int, process: subprocess.Popen[bytes], tries: int = 50
     raise AssertionError(f"nothing listens on {port}")
 
 
-def back_up(node: Node, peer: str, export: str, tier: str) -> dict[str, Any]:
-    """Pull an export of the container oc-core, with its manifest as the check, and publish it."""
+def as_told(staged: dict[str, Any]) -> dict[str, Any]:
+    """What `store stage` answered, as a pull is told of it."""
+    return {
+        "size": {key: staged[key] for key in ("bytes", "files")},
+        "states": {"": staged["state"]},
+        **{key: staged[key] for key in ("since", "touched", "gone")},
+    }
+
+
+def back_up(
+    node: Node, peer: str, export: str, tier: str, staged: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Pull an export of the container oc-core, with its manifest as the check, and publish it.
+
+    `staged`: what `store stage` answered.
+    """
     store = "backup/oc-core"
-    parts, check = {"": f"{export}/tree"}, f"{export}/manifest.json"
-    node.call("store pull", store=store, peer=peer, parts=parts, check=check)
+    order = {"parts": {"": f"{export}/tree"}, "check": f"{export}/manifest.json"}
+    order |= as_told(staged) if staged else {}
+    node.call("store pull", store=store, peer=peer, **order)
     return node.call("store publish", store=store, origin="t440", epoch=1, tier=tier)

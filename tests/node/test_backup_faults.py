@@ -21,7 +21,7 @@ from deployments.node.manifest import take_files
 from tests.worker.wall_clock import WallClock, why_not
 
 from .killing import KILLS, below, end, kill, wait_for
-from .loopback import Node, Sshd
+from .loopback import Node, Sshd, as_told
 from .tiers_ground import STORE, Tiers, all_whole, snapshots
 
 DAY = 86400
@@ -101,7 +101,7 @@ def test_killed_at_random_moments_no_verified_backup_is_lost(tiers: Tiers) -> No
         ("publish", tiers.a, "store publish", PUBLISH),
     )
     hit: collections.Counter[str] = collections.Counter()
-    takes = {}
+    takes, named = {}, 0
     for step, node, verb, params in steps:
         began = time.monotonic()
         assert start(node, verb, params).wait(60) == 0
@@ -111,13 +111,18 @@ def test_killed_at_random_moments_no_verified_backup_is_lost(tiers: Tiers) -> No
             break
         assert seed < 5 * KILLS, f"most come too late: {dict(hit)}"
         chance = random.Random(seed)
-        (tiers.source / "changing.txt").write_text(f"seed {seed}\n" + "x" * chance.randint(1, MB))
-        aim = seed % len(steps)
+        (tiers.source / "changing.txt").write_text(
+            f"seed {seed}\n" + "x" * chance.randint(MB * 2 // 3, MB)
+        )
+        aim, told = seed % len(steps), dict[str, Any]()
         for number, (step, node, verb, params) in enumerate(steps):
-            process = start(node, verb, params)
             if number < aim:
-                assert process.wait(60) == 0
+                answer = node.rpc(verb, **params, **told)
+                assert answer["exit"] == 0, answer
+                told = as_told(answer) if step == "stage" else {}
+                named += answer.get("named", 0)
                 continue
+            process = start(node, verb, {**params, **told})
             wait_for(process, chance.uniform(0, takes[step]))
             hit[step] += process.poll() is None
             kill(process, with_children=chance.random() < 0.5)
@@ -125,12 +130,15 @@ def test_killed_at_random_moments_no_verified_backup_is_lost(tiers: Tiers) -> No
             break
         assert all_whole(tiers.a)
         assert len(snapshots(tiers.a)) >= 3, "the newest of an hour, and never fewer"
+        if chance.random() < 0.5:  # after a whole run the next pull is one of a change alone
+            tiers.to_a()
     tiers.to_a()
     tiers.to_b()
     for node in (tiers.a, tiers.b):
         assert contents(node.current(STORE)) == contents(tiers.source)
         assert all_whole(node)
-    print(dict(hit))
+    print(dict(hit), f"{named} paths were named in pulls of a change alone")
+    assert named > 0
 
 
 def test_a_transfer_that_is_cut_off_goes_on_where_it_was(tiers: Tiers, sshd: Sshd) -> None:

@@ -67,8 +67,19 @@ def test_the_receivers_deadline_comes_with_the_path_and_has_a_bound(config: Node
     assert parse_request(config, f"{SENDER}t99999/memory/main/")[0] == LONGEST_SECONDS
 
 
+NAMED = "rsync --server --sender -lHogDtpRe.iLsfxCIvu --files-from=- --from0 . "
+
+
+def test_the_paths_of_a_staged_copy_may_be_named(config: NodeConfig) -> None:
+    _, real, command, _ = parse_request(config, f"{NAMED}t20/stage/oc-core/")
+    assert (real.name, command) == ("gen-1", f"{NAMED}./")
+
+
 BAD = {
     "nothing": "",
+    "named paths of memory": NAMED + "memory/main/",
+    "named paths of a snapshot": f"{NAMED}store/memory/{ID}/",
+    "named paths of a part": NAMED + "stage/oc-core/tree/",
     "a shell": "sh",
     "another command": "cat /etc/passwd",
     "a push": "rsync --server -vlogDtpre.iLsfxCIvu . memory/main/",

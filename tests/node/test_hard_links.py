@@ -64,8 +64,8 @@ def test_they_are_kept_on_each_tier_and_by_each_restore(
     b.reach(sshd, a)
     for number, step in enumerate((change_nothing, change)):
         step(source)
-        t440.call("store stage", source="oc-core")
-        snapshot = back_up(a, "t440", "stage/oc-core", "primary")["id"]
+        staged = t440.call("store stage", source="oc-core")
+        snapshot = back_up(a, "t440", "stage/oc-core", "primary", staged)["id"]
         back_up(b, "pc-a", f"store/{STORE}/{snapshot}", "dr")
         by_hand, by_us = tmp_path / f"by-hand-{number}", tmp_path / f"by-us-{number}"
         by_hand.mkdir()

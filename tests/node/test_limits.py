@@ -13,8 +13,9 @@ import pytest
 
 from deployments.node.errors import BadInput, Failed, Refused
 from deployments.node.manifest import verify
+from deployments.node.rsync_output import explain, parse_pass
 from deployments.node.shelf import lock, open_shelf
-from deployments.node.transfer import explain, make_rsync, make_ssh, parse_pass
+from deployments.node.transfer import make_rsync, make_ssh
 
 from .loopback import Node, Sshd, make_key
 

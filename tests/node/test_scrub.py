@@ -42,7 +42,9 @@ def test_a_share_that_met_its_deadline_goes_on_where_it_ended(tiers: Tiers) -> N
 
 
 def test_no_future_snapshot_inherits_the_rot(tiers: Tiers) -> None:
-    rot(snapshots(tiers.a)[0] / "tree/a.txt")
+    (tiers.source / "changing.txt").write_text("each file is a new one, for the test copied them\n")
+    tiers.to_a()
+    rot(snapshots(tiers.a)[-1] / "tree/a.txt")
     (tiers.source / "changing.txt").write_text("with the rot\n")
     tiers.to_a()
     assert verify(snapshots(tiers.a)[-1]) == ["a.txt"], "size and time are the same: inherited"

@@ -36,8 +36,8 @@ class Tiers:
         self.to_b()
 
     def to_a(self) -> dict[str, Any]:
-        self.t440.call("store stage", source="oc-core")
-        return back_up(self.a, "t440", "stage/oc-core", "primary")
+        staged = self.t440.call("store stage", source="oc-core")
+        return back_up(self.a, "t440", "stage/oc-core", "primary", staged)
 
     def to_b(self) -> dict[str, Any]:
         return back_up(self.b, "pc-a", f"store/{STORE}/{snapshots(self.a)[-1].name}", "dr")
@@ -88,6 +88,19 @@ def state(node: Node) -> dict[str, tuple[Any, ...]]:
                 content = (path.read_bytes(), status.st_nlink)
             times = 0 if path.is_symlink() else status.st_mtime_ns
             found[str(path.relative_to(root))] = (status.st_mode, times, content)
+    return found
+
+
+def everything(root: Path) -> dict[str, tuple[Any, ...]]:
+    """Path -> all that is kept of it, the root itself among them."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for path in (root, *root.rglob("*")):
+        status = path.lstat()
+        content: Any = os.readlink(path) if path.is_symlink() else ""
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes()
+        owner = (status.st_uid, status.st_gid)
+        found[str(path.relative_to(root))] = (status.st_mode, status.st_mtime_ns, owner, content)
     return found
 
 
