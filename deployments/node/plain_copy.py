@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from .sqlite_copy import plain_state
+from .sqlite_copy import outlast_tick, plain_state
 
 TRIES = 3
 
@@ -21,6 +21,7 @@ def copy_plain(source: Path, target: Path) -> list[int] | None:
     for _ in range(TRIES):
         try:
             state = plain_state(os.lstat(source))
+            outlast_tick(state[-1])
             shutil.copyfile(source, target, follow_symlinks=False)
             shutil.copystat(source, target, follow_symlinks=False)
             copy_owner(source, target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from urllib.parse import quote
 
 HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 30.0
+TICK_NS = 2 * 10**7
+"""A kernel's clock of files ticks each 1 to 10 ms."""
 
 
 def is_database(file: Path) -> bool:
@@ -25,6 +28,17 @@ def is_database(file: Path) -> bool:
 def plain_state(status: os.stat_result) -> list[int]:
     """Changes whenever a file is written: inode, size, mtime, ctime."""
     return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def outlast_tick(changed_ns: int) -> None:
+    """Wait until what is written now gets another time than that, at most a fiftieth of a second.
+
+    Two writes within one tick leave the same state: what is read before its end may lack the second
+    one, and nothing would tell.
+    """
+    age = time.time_ns() - changed_ns
+    if 0 <= age < TICK_NS:
+        time.sleep((TICK_NS - age) / 10**9)
 
 
 def database_state(file: Path) -> list[Any]:
@@ -43,8 +57,10 @@ def database_state(file: Path) -> list[Any]:
 def copy_database(source: Path, target: Path) -> str:
     """Copy a database that may be written meanwhile; "" or what is wrong with it.
 
-    The copy has the source's mode and the time of its last write.
+    The copy has the source's mode and the time of its last write. Take the state (database_state)
+    before: what is written after it is read or told by the next one.
     """
+    outlast_tick(max((one[-1] for one in database_state(source) if one), default=0))
     uri = f"file:{quote(os.fsencode(source))}?mode=ro"
     try:
         with (
