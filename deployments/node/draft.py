@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .config import NodeConfig
+from .delta import take_away
 from .durable import write_json
 from .errors import Failed, Refused
 from .farm import PULLED, ensure_farm, require_sound, unmark
@@ -90,9 +91,10 @@ class Draft:
         peer = self._peer_files(pulled.get("state", ""))
         snapshot = make_id(time.time())
         verdict = self._judge()
-        reasons = self._peer_reasons(peer) + list(verdict.reasons)
+        wrong = [] if peer is None else differing(self.files, peer)
+        reasons = [*_peer_reasons(wrong), *verdict.reasons]
         if reasons and not accept:
-            self._refuse(snapshot, reasons)
+            self._refuse(snapshot, reasons, wrong)
         held = {path: why for path, why in verdict.held.items() if self._can_hold(path)}
         held = {} if accept else held
         for path in held:
@@ -165,19 +167,13 @@ class Draft:
             raise Failed(f"{self.shelf.store}: it was staged anew during the pull", "pull it again")
         return dict(manifest["files"])
 
-    def _peer_reasons(self, peer: Files | None) -> list[str]:
-        """What came must be what the peer's manifest says; else it rotted there or on the way."""
-        wrong = [] if peer is None else differing(self.files, peer)
-        if not wrong:
-            return []
-        names = ", ".join(wrong[:5]) + (" ..." if len(wrong) > 5 else "")
-        return [f"{len(wrong)} files are not what the peer's manifest says: {names}"]
-
-    def _refuse(self, snapshot: str, reasons: list[str]) -> None:
+    def _refuse(self, snapshot: str, reasons: list[str], wrong: list[str]) -> None:
         reject(self.shelf, snapshot, {"reasons": reasons, **self.order._asdict()})
         # The next run may go on without these files: they are held at their last good version.
         write_json(self.shelf.folder / KNOWN_BAD, {"paths": sorted(self.bad)})
         ensure_farm(self.shelf)
+        # Of the same size and time they would be taken for the peer's again, and refused for good.
+        take_away(self.shelf.tree, wrong)
         raise Refused(
             f"{self.shelf.store}: refused as {snapshot}: " + "; ".join(reasons),
             f"the last good snapshot stays; to take it all the same: accept {snapshot}",
@@ -217,3 +213,11 @@ class Draft:
         still = [path for path in self.known_bad if path in self.bad]
         if still != self.known_bad:  # what was mended is refused again when it is ruined again
             write_json(self.shelf.folder / KNOWN_BAD, {"paths": still})
+
+
+def _peer_reasons(wrong: list[str]) -> list[str]:
+    """What came must be what the peer's manifest says; else it rotted there or on the way."""
+    if not wrong:
+        return []
+    names = ", ".join(wrong[:5]) + (" ..." if len(wrong) > 5 else "")
+    return [f"{len(wrong)} files are not what the peer's manifest says: {names}"]

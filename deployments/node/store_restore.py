@@ -11,6 +11,7 @@ from typing import Any
 from . import params as p
 from .config import NodeConfig
 from .errors import BadInput, Refused
+from .linked import scan
 from .manifest import Files, differing, hash_file, make_entry, read_manifest, size_of
 from .pins import DAY_SECONDS, pin
 from .plain_copy import copy_folder, copy_owner
@@ -37,14 +38,15 @@ def store_restore(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     snapshot = p.optional_snapshot(params, "snapshot") or current_id(shelf)
     if snapshot is None:
         raise Refused(f"{shelf.store} has no verified snapshot")
-    files = choose(shelf, snapshot, p.text(params, "only").strip("/"))
+    only = p.text(params, "only").strip("/")
+    files = choose(shelf, snapshot, only)
     require_target(target, force)
     size = Size(size_of(files), len(files))
     require_space(target, size)
     wrong: list[str] = []
     if not p.flag(params, "dry_run"):
         pin(shelf, "restore", snapshot, time.time() + DAY_SECONDS)  # no run may prune it meanwhile
-        copy(shelf.snaps / snapshot / "tree", files, target)
+        copy(shelf.snaps / snapshot / "tree", files, target, only)
         wrong = differing(read_back(files, target), files)
     return {
         "id": snapshot,
@@ -87,16 +89,25 @@ def require_space(target: Path, size: Size) -> None:
         raise Refused(f"there is no room: {in_words(size.bytes)} are needed, {free} are free")
 
 
-def copy(tree: Path, files: Files, target: Path) -> None:
-    """Files and links, and the folders above them with their modes and times."""
-    folders: set[str] = set()
-    for path in files:
-        above = os.path.dirname(path)
-        while above and above not in folders:
-            folders.add(above)
-            above = os.path.dirname(above)
+def folders_of(tree: Path, only: str) -> list[str]:
+    """The folders that are wanted, empty ones too, and those above them; outer ones first."""
+    paths = [path.rstrip("/") for path, _ in scan(tree) if path.endswith("/")]
+    if not only:
+        return paths
+    return [
+        path
+        for path in paths
+        if f"{path}/".startswith(f"{only}/") or f"{only}/".startswith(f"{path}/")
+    ]
+
+
+def copy(tree: Path, files: Files, target: Path, only: str) -> None:
+    """Files, links and folders, with owners, modes and times; with those of the tree itself when
+    all of it comes to a new folder.
+    """
+    folders, is_new = folders_of(tree, only), not target.exists()
     target.mkdir(parents=True, exist_ok=True)
-    for folder in sorted(folders):
+    for folder in folders:
         (target / folder).mkdir(exist_ok=True)
     made: dict[int, Path] = {}
     for path in files:
@@ -111,8 +122,10 @@ def copy(tree: Path, files: Files, target: Path) -> None:
         if "mode" in files[path]:  # the file is shared: a later pull may have set its mode
             place.chmod(files[path]["mode"])
         made[inode] = place
-    for folder in sorted(folders, reverse=True):  # last: writing into one changes its time
+    for folder in reversed(folders):  # last: writing into one changes its time
         copy_folder(tree / folder, target / folder)
+    if is_new and not only:
+        copy_folder(tree, target)
 
 
 def read_back(files: Files, target: Path) -> Files:

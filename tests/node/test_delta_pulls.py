@@ -214,6 +214,17 @@ def test_everything_is_looked_at_after(known: Tiers, event: Callable[[Tiers], No
     assert not verify(known.a.current(STORE).parent)
 
 
+def test_a_file_that_looks_the_same_is_refused_once_and_then_pulled(known: Tiers) -> None:
+    rewrite_in_place(known.source)
+    stage(known)
+    known.a.call("store pull", **ORDER)
+    with pytest.raises(Refused, match=r"1 files are not what the peer's manifest says: a.txt"):
+        publish(known.a)
+    known.a.call("store pull", **ORDER)
+    publish(known.a)
+    assert everything(known.a.current(STORE)) == everything(known.source)
+
+
 def test_without_a_size_or_an_id_everything_is_looked_at(known: Tiers) -> None:
     rewrite(known.source)
     staged = stage(known)

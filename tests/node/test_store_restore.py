@@ -28,7 +28,12 @@ def t440(tmp_path: Path) -> Node:
     (source / "sub/secret").write_text("x")
     (source / "sub/secret").chmod(0o640)
     (source / "link").symlink_to("a.txt")
-    os.utime(source / "sub", ns=(10**18, 10**18))
+    (source / "empty/below").mkdir(parents=True)
+    (source / "empty").chmod(0o751)
+    for folder in ("sub", "empty", ""):
+        if os.geteuid() == 0:
+            os.chown(source / folder, 1234, 4321)
+        os.utime(source / folder, ns=(10**18, 10**18))
     return Node(tmp_path, "t440", sources={"oc-core": str(source)})
 
 
@@ -50,16 +55,17 @@ def restore(node: Node, target: Path | str, **more: Any) -> dict[str, Any]:
     return node.call("store restore", store=STORE, target=str(target), **more)
 
 
-def listing(folder: Path) -> list[tuple[str, int, int, str]]:
-    """(path, mode, mtime, content or link) of everything below."""
+def listing(folder: Path) -> list[tuple[str, int, int, tuple[int, int], str]]:
+    """(path, mode, mtime, owner, content or link) of the folder and everything below."""
     found = []
-    for path in sorted(folder.rglob("*")):
+    for path in (folder, *sorted(folder.rglob("*"))):
         status = path.lstat()
         content = os.readlink(path) if path.is_symlink() else ""
         if path.is_file() and not path.is_symlink():
             content = path.read_text()
         mtime = 0 if path.is_symlink() else status.st_mtime_ns
-        found.append((str(path.relative_to(folder)), status.st_mode, mtime, content))
+        owner = (status.st_uid, status.st_gid)
+        found.append((str(path.relative_to(folder)), status.st_mode, mtime, owner, content))
     return found
 
 
@@ -80,7 +86,7 @@ def test_a_dry_run_says_what_would_come(backed_up: Node, tmp_path: Path) -> None
 
 def test_only_the_part_that_is_named_comes_back(backed_up: Node, tmp_path: Path) -> None:
     restore(backed_up, tmp_path / "ours", only="sub/secret")
-    assert [one[0] for one in listing(tmp_path / "ours")] == ["sub", "sub/secret"]
+    assert [one[0] for one in listing(tmp_path / "ours")] == [".", "sub", "sub/secret"]
 
 
 def test_an_older_backup_comes_back_with_the_modes_of_its_time(
