@@ -82,7 +82,18 @@ def pull_backup(
         order["states"] = {"": told["state"]}
         order |= {key: told[key] for key in ("since", "touched", "gone")}
     with pull_progress(site, receiver, store_of(source), told["bytes"]):
-        return node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
+        pulled = node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
+    get_run_logger().info("%s: %s", source, describe_pull(pulled))
+    return pulled
+
+
+def describe_pull(pulled: dict[str, Any]) -> str:
+    """What a pull looked at, and what came."""
+    if not pulled["passes"]:
+        return f"{pulled['files']} files as they were, nothing to pull"
+    named = pulled.get("named", 0)
+    looked_at = f"{named} paths that changed" if named else "everything"
+    return f"{pulled['changed']} files, links and folders came, {looked_at} looked at"
 
 
 @task(name="publish-backup", task_run_name="publish-{source}-on-{receiver}", cache_policy=NO_CACHE)

@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from deployments.demo.containers import count_pairs, writer_argv
 from deployments.demo.openclaw.install import AGENTS
 from flows.backup import backup_dr_tier, backup_primary_tier
@@ -95,6 +97,23 @@ def test_a_conflict_is_told_once_and_its_copy_is_no_news(serving: Ground) -> Non
     told = [text for level, text in alerts(serving) if "people" in text]
     assert len(told) == 1
     assert "people.json: changed on both; pc-a's is live, pc-b's is kept as" in told[0]
+
+
+def test_the_first_backup_looks_at_everything_and_the_next_ones_at_what_changed(
+    place: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = place.three.sources["oc-core"]
+    for step in ("first", "second", "third"):
+        if step == "second":
+            (source / "new.txt").write_text("new\n")
+        assert run_state(backup_primary_tier, place.site_file).is_completed()
+    lines = [one.getMessage() for one in caplog.records if " looked at" in one.getMessage()]
+    lines += [one.getMessage() for one in caplog.records if "nothing to pull" in one.getMessage()]
+    told = [line for line in lines if line.startswith("oc-core: ")]
+    assert len(told) == 3
+    assert told[0].endswith("came, everything looked at")
+    assert told[1] == "oc-core: 2 files, links and folders came, 3 paths that changed looked at"
+    assert told[2].endswith("files as they were, nothing to pull")
 
 
 def test_the_two_tiers_and_a_restore_by_cp(place: Ground, tmp_path: Path) -> None:
