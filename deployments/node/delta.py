@@ -43,11 +43,10 @@ class Delta(NamedTuple):
 
 def make_delta(since: str, touched: Collection[str], gone: Collection[str]) -> Delta:
     """A new copy's; `since` is "" when it is no change of another one."""
-    short = since and len(json.dumps([*touched, *gone])) <= LONGEST
     state = secrets.token_hex(16)
-    return (
-        Delta(state, since, tuple(sorted(touched)), tuple(sorted(gone))) if short else Delta(state)
-    )
+    if not since or len(json.dumps([*touched, *gone])) > LONGEST:
+        return Delta(state)
+    return Delta(state, since, tuple(sorted(touched)), tuple(sorted(gone)))
 
 
 def read_delta(told: Mapping[str, Any]) -> Delta:

@@ -57,6 +57,16 @@ def stamp(shelf: Shelf, snapshot: str, order: Order) -> None:
     write_json(shelf.folder / VERIFIED, seen)
 
 
+def refresh(shelf: Shelf, snapshot: str, order: Order) -> None:
+    """The current snapshot is what its source has now: only its age is new.
+
+    One pull refreshes it once: what is published again must be looked at again.
+    """
+    (shelf.incoming / PULLED).unlink()
+    set_current(shelf, snapshot)
+    stamp(shelf, snapshot, order)
+
+
 class Draft:
     """The pulled tree beside the snapshot that it would replace."""
 
@@ -104,10 +114,8 @@ class Draft:
         result = {"held": held, "bad": bad, "files": len(self.files)}
         result["bytes"] = size_of(self.files)
         if self._is_unchanged(root):
-            # One pull refreshes the age once: what is published again must be looked at again.
-            (self.shelf.incoming / PULLED).unlink()
-            set_current(self.shelf, str(self.parent))
-            self._see(str(self.parent))
+            refresh(self.shelf, str(self.parent), self.order)
+            self._forget_mended()
             return {**result, "id": self.parent, "unchanged": True}
         document = {
             "tier": self.order.tier,
@@ -130,7 +138,8 @@ class Draft:
             (self.shelf.incoming / name).unlink(missing_ok=True)
         put_in_place(self.shelf, self.shelf.incoming, snapshot)
         set_current(self.shelf, snapshot)
-        self._see(snapshot)
+        stamp(self.shelf, snapshot, self.order)
+        self._forget_mended()
         return {**result, "id": snapshot, "unchanged": False}
 
     def _judge(self) -> Verdict:
@@ -208,8 +217,7 @@ class Draft:
             for key in ("mtime", "mode")
         )
 
-    def _see(self, snapshot: str) -> None:
-        stamp(self.shelf, snapshot, self.order)
+    def _forget_mended(self) -> None:
         still = [path for path in self.known_bad if path in self.bad]
         if still != self.known_bad:  # what was mended is refused again when it is ruined again
             write_json(self.shelf.folder / KNOWN_BAD, {"paths": still})

@@ -31,7 +31,7 @@ LONGEST_SECONDS = 6 * 3600
 DEFAULT_SECONDS = 600
 MEMORY = "memory/"
 BOTH = "tree manifest.json"
-NAMED = "--files-from=-"
+FILES_FROM = "--files-from=-"
 
 # Options are rrsync's to judge; here only the path is. A name outside this alphabet cannot be an
 # export, so neither quoting nor wildcards can ever reach a shell or a glob.
@@ -93,7 +93,7 @@ def parse_request(config: NodeConfig, command: str) -> Request:
     if limit:
         seconds, path = min(int(limit.group(1)), LONGEST_SECONDS), path[limit.end() :]
     folder, rest = find_export(config, path)
-    if NAMED in options.split():
+    if FILES_FROM in options.split():
         if rest != BOTH or not path.startswith("stage/"):
             raise BadInput("paths may be named of a staged copy alone")
         rest = "./"

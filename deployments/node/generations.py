@@ -9,11 +9,9 @@ from pathlib import Path
 
 from .durable import sync_folder
 from .linked import link_tree, only_tree, remove
-from .manifest import Files, root_hash, write_manifest
+from .manifest import MANIFEST, Files, root_hash, write_manifest
 from .shelf import sync_filesystem
 from .sqlite_copy import plain_state
-
-MANIFEST = "manifest.json"
 
 
 def last_copy(home: Path) -> Path | None:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from .plain_copy import copy_folder, copy_owner
+from .plain_copy import copy_folder, copy_link
 
 
 def link_tree(source: Path, target: Path) -> None:
@@ -106,8 +106,6 @@ def _make(entry: os.DirEntry[str], path: str) -> None:
     if entry.is_dir(follow_symlinks=False):
         os.mkdir(path, 0o700)
     elif entry.is_symlink():
-        os.symlink(os.readlink(entry.path), path)
-        copy_owner(entry.path, path)
-        shutil.copystat(entry.path, path, follow_symlinks=False)
+        copy_link(entry.path, path)
     else:
         os.link(entry.path, path)

@@ -17,6 +17,7 @@ from .linked import links_of, scan
 Entry = dict[str, Any]
 Files = dict[str, Entry]
 
+MANIFEST = "manifest.json"
 CHUNK = 1 << 20
 
 

@@ -33,6 +33,13 @@ def copy_plain(source: Path, target: Path) -> list[int] | None:
     return state
 
 
+def copy_link(source: str | Path, target: str | Path) -> None:
+    """A symlink of the same target, owner and time; `target` must not be there."""
+    os.symlink(os.readlink(source), target)
+    copy_owner(source, target)
+    shutil.copystat(source, target, follow_symlinks=False)
+
+
 def copy_folder(source: str | Path, target: str | Path) -> None:
     """Owner, mode and times of a folder: last, for writing into it changes its time."""
     copy_owner(source, target)

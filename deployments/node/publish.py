@@ -7,11 +7,11 @@ from typing import Any
 
 from . import params as p
 from .config import NodeConfig
-from .draft import Draft, Order, stamp
+from .draft import Draft, Order, refresh
 from .errors import BadInput, Failed
 from .farm import PULLED, ensure_farm
 from .prune import prune
-from .shelf import Shelf, current_id, lock, open_shelf, read_json, set_current
+from .shelf import Shelf, current_id, lock, open_shelf, read_json
 from .unchanged import remember
 
 
@@ -59,8 +59,6 @@ def _see_again(shelf: Shelf, pulled: dict[str, Any], order: Order) -> dict[str, 
     about = read_json(shelf.snaps / snapshot / "about.json")
     if about.get("origin") != order.origin:
         return None
-    (shelf.incoming / PULLED).unlink()
-    set_current(shelf, snapshot)
-    stamp(shelf, snapshot, order)
+    refresh(shelf, snapshot, order)
     size = {key: about[key] for key in ("files", "bytes")}
     return {"held": {}, "bad": {}, **size, "id": snapshot, "unchanged": True}

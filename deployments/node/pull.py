@@ -18,6 +18,7 @@ from .delta import take_away
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
 from .farm import PULLED, ensure_farm, unmark
+from .manifest import MANIFEST
 from .memory import SETTINGS, patterns_of
 from .passes import Passes, Run
 from .patterns import make_filters
@@ -29,7 +30,6 @@ from .unchanged import Part, recall
 
 MOST_SKIPPED = 1000
 SETTINGS_EXPORT = f"settings/{SETTINGS}"
-MANIFEST = "manifest.json"
 PEER_MANIFEST = "peer-manifest.json"
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 _EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,300}")
@@ -62,7 +62,8 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     peer, name = peer_of(config, p.name(params, "peer")), str(params["peer"])
     wanted = {**parts, SETTINGS: SETTINGS_EXPORT} if p.flag(params, "settings") else parts
     patterns = patterns_of(config) if memory else ()
-    states = _states(p.mapping(params, "states"), wanted, patterns)
+    told = p.mapping(params, "states")
+    states = _states(told, wanted, patterns)
     options = (*MEMORY, *make_filters(patterns)) if memory else BACKUP
     shelf, started = open_shelf(config, store), time.monotonic()
     with lock(shelf) as descriptor:
@@ -97,7 +98,7 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
             "peer": name,
             "parts": known,
             "skipped": result["skipped"],
-            "state": p.mapping(params, "states").get("", ""),
+            "state": told.get("", ""),
             "same_as": "" if passes.count else current_id(shelf),
         }
         write_json(shelf.incoming / PULLED, mark)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from .delta import compare_folders, make_delta, outermost, read_delta
 from .durable import write_json
-from .generations import MANIFEST, last_copy, manifest_state, new_copy, swap_in, write_files
+from .generations import last_copy, manifest_state, new_copy, swap_in, write_files
 from .linked import make_writable, remove
 from .look import (
     FILE,
@@ -24,8 +23,8 @@ from .look import (
     state_in,
     write_lines,
 )
-from .manifest import Entry, Files, hash_file, make_entry, size_of
-from .plain_copy import copy_folder, copy_owner, copy_plain
+from .manifest import MANIFEST, Entry, Files, hash_file, make_entry, size_of
+from .plain_copy import copy_folder, copy_link, copy_owner, copy_plain
 from .shelf import read_json
 from .sqlite_copy import copy_database, database_state, is_database, plain_state
 
@@ -69,7 +68,7 @@ class Staging:
         self.skipped, folders = seen.others, look_at(self.source, seen.folders)
         left = self._keep(seen.lines)
         if self._is_same(folders, left):
-            return self._result(int(self.memo["files"]), int(self.memo["bytes"]))
+            return self._result()
         kept = {*self.lines, *self.databases}
         if self.last:
             self.old = read_json(self.last / MANIFEST).get("files", {})
@@ -85,7 +84,7 @@ class Staging:
             with contextlib.suppress(FileNotFoundError):  # vanished meanwhile
                 copy_folder(self.source / folder, self.tree / folder)
         self._finish(folders, left)
-        return self._result(len(self.files), size_of(self.files))
+        return self._result()
 
     def _keep(self, lines: Mapping[str, str]) -> dict[str, str]:
         """Of what is there keep what has not changed; returns the lines of the rest, sorted.
@@ -138,7 +137,7 @@ class Staging:
         made = self.tree.parent
         write_files(made, self.files, self.delta.state)
         write_lines(made / LOOK, self.lines)
-        memo = {
+        self.memo = {
             "manifest": manifest_state(made),
             "databases": self.databases,
             # Only now: opening a database touched its folder.
@@ -146,8 +145,9 @@ class Staging:
             "staged": staged,
             "files": len(self.files),
             "bytes": size_of(self.files),
+            **self.delta.told(),
         }
-        write_json(made / MEMO, {**memo, **self.delta.told()})
+        write_json(made / MEMO, self.memo)
         swap_in(self.home, made)
 
     def _since(self, left: Mapping[str, str]) -> str:
@@ -157,10 +157,10 @@ class Staging:
         """
         return self.delta.state if self.last and not any(map(has_names, left.values())) else ""
 
-    def _result(self, files: int, size: int) -> dict[str, Any]:
+    def _result(self) -> dict[str, Any]:
         return {
-            "files": files,
-            "bytes": size,
+            "files": self.memo["files"],
+            "bytes": self.memo["bytes"],
             "changed": self.changed,
             "databases": len(self.found),
             "held": self.held,
@@ -185,11 +185,9 @@ class Staging:
             os.makedirs(self.tree / folder, exist_ok=True)
 
     def _take_link(self, path: str, line: str) -> None:
-        source, target = self.source / path, self.tree / path
+        target = self.tree / path
         try:
-            os.symlink(os.readlink(source), target)
-            copy_owner(source, target)
-            shutil.copystat(source, target, follow_symlinks=False)
+            copy_link(self.source / path, target)
         except FileNotFoundError:  # vanished meanwhile
             target.unlink(missing_ok=True)
             return

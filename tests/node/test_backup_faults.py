@@ -22,18 +22,10 @@ from tests.worker.wall_clock import WallClock, why_not
 
 from .killing import KILLS, below, end, kill, wait_for
 from .loopback import Node, Sshd, as_told
-from .tiers_ground import STORE, Tiers, all_whole, snapshots
+from .tiers_ground import PUBLISH, PULL, STAGE, STORE, Tiers, all_whole, snapshots
 
 DAY = 86400
 MB = 1 << 20
-STAGE: dict[str, Any] = {"source": "oc-core"}
-PULL: dict[str, Any] = {
-    "store": STORE,
-    "peer": "t440",
-    "parts": {"": "stage/oc-core/tree"},
-    "check": "stage/oc-core/manifest.json",
-}
-PUBLISH: dict[str, Any] = {"store": STORE, "origin": "t440", "epoch": 1, "tier": "primary"}
 
 
 def contents(folder: Path) -> dict[str, str]:

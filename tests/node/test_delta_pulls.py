@@ -16,23 +16,19 @@ from deployments.node.errors import Failed, Refused
 from deployments.node.manifest import verify
 
 from .loopback import Node, as_told
-from .tiers_ground import STORE, Tiers, everything, rot, scrub, snapshots
-
-EXPORT = "stage/oc-core"
-ORDER = {"store": STORE, "peer": "t440", "parts": {"": f"{EXPORT}/tree"}}
-ORDER["check"] = f"{EXPORT}/manifest.json"
+from .tiers_ground import PUBLISH, PULL, STAGE, STORE, Tiers, everything, rot, scrub, snapshots
 
 
 def stage(tiers: Tiers) -> dict[str, Any]:
-    return tiers.t440.call("store stage", source="oc-core")
+    return tiers.t440.call("store stage", **STAGE)
 
 
-def pull(node: Node, staged: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return node.call("store pull", **{**ORDER, **as_told(staged), **more})
+def pull(node: Node, staged: dict[str, Any]) -> dict[str, Any]:
+    return node.call("store pull", **PULL, **as_told(staged))
 
 
 def publish(node: Node) -> dict[str, Any]:
-    return node.call("store publish", store=STORE, origin="t440", epoch=1, tier="primary")
+    return node.call("store publish", **PUBLISH)
 
 
 @pytest.fixture
@@ -217,10 +213,10 @@ def test_everything_is_looked_at_after(known: Tiers, event: Callable[[Tiers], No
 def test_a_file_that_looks_the_same_is_refused_once_and_then_pulled(known: Tiers) -> None:
     rewrite_in_place(known.source)
     stage(known)
-    known.a.call("store pull", **ORDER)
+    known.a.call("store pull", **PULL)
     with pytest.raises(Refused, match=r"1 files are not what the peer's manifest says: a.txt"):
         publish(known.a)
-    known.a.call("store pull", **ORDER)
+    known.a.call("store pull", **PULL)
     publish(known.a)
     assert everything(known.a.current(STORE)) == everything(known.source)
 
@@ -228,6 +224,6 @@ def test_a_file_that_looks_the_same_is_refused_once_and_then_pulled(known: Tiers
 def test_without_a_size_or_an_id_everything_is_looked_at(known: Tiers) -> None:
     rewrite(known.source)
     staged = stage(known)
-    assert known.a.call("store pull", **ORDER)["named"] == 0
+    assert known.a.call("store pull", **PULL)["named"] == 0
     publish(known.a)
     assert pull(known.a, staged)["named"] == 0

@@ -13,8 +13,8 @@ import pytest
 from deployments.node.errors import BadInput, Refused
 
 from .loopback import Node, Sshd, back_up
+from .tiers_ground import STORE, everything
 
-STORE = "backup/oc-core"
 WHEN = ("older", "newer")
 
 
@@ -55,27 +55,13 @@ def restore(node: Node, target: Path | str, **more: Any) -> dict[str, Any]:
     return node.call("store restore", store=STORE, target=str(target), **more)
 
 
-def listing(folder: Path) -> list[tuple[str, int, int, tuple[int, int], str]]:
-    """(path, mode, mtime, owner, content or link) of the folder and everything below."""
-    found = []
-    for path in (folder, *sorted(folder.rglob("*"))):
-        status = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else ""
-        if path.is_file() and not path.is_symlink():
-            content = path.read_text()
-        mtime = 0 if path.is_symlink() else status.st_mtime_ns
-        owner = (status.st_uid, status.st_gid)
-        found.append((str(path.relative_to(folder)), status.st_mode, mtime, owner, content))
-    return found
-
-
 def test_it_comes_back_as_cp_brings_it(backed_up: Node, tmp_path: Path) -> None:
     result = restore(backed_up, tmp_path / "ours")
     assert (result["files"], result["wrong"]) == (4, [])
     (tmp_path / "theirs").mkdir()
     tree = backed_up.current(STORE)
     subprocess.run(("cp", "-a", f"{tree}/.", str(tmp_path / "theirs")), check=True)
-    assert listing(tmp_path / "ours") == listing(tmp_path / "theirs")
+    assert everything(tmp_path / "ours") == everything(tmp_path / "theirs")
 
 
 def test_a_dry_run_says_what_would_come(backed_up: Node, tmp_path: Path) -> None:
@@ -86,7 +72,7 @@ def test_a_dry_run_says_what_would_come(backed_up: Node, tmp_path: Path) -> None
 
 def test_only_the_part_that_is_named_comes_back(backed_up: Node, tmp_path: Path) -> None:
     restore(backed_up, tmp_path / "ours", only="sub/secret")
-    assert [one[0] for one in listing(tmp_path / "ours")] == [".", "sub", "sub/secret"]
+    assert sorted(everything(tmp_path / "ours")) == [".", "sub", "sub/secret"]
 
 
 def test_an_older_backup_comes_back_with_the_modes_of_its_time(

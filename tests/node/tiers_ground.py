@@ -11,6 +11,14 @@ from deployments.node.manifest import verify
 from .loopback import Node, Sshd, back_up
 
 STORE = "backup/oc-core"
+STAGE: dict[str, Any] = {"source": "oc-core"}
+PULL: dict[str, Any] = {
+    "store": STORE,
+    "peer": "t440",
+    "parts": {"": "stage/oc-core/tree"},
+    "check": "stage/oc-core/manifest.json",
+}
+PUBLISH: dict[str, Any] = {"store": STORE, "origin": "t440", "epoch": 1, "tier": "primary"}
 ODD = os.fsdecode(b"-x\n'q\" \xff* $(id).txt")
 FILES = {"a.txt": "hello\n", "sub/b.txt": "second\n", f"sub/{ODD}": "odd name\n", "same.txt": "x\n"}
 
@@ -83,12 +91,19 @@ def state(node: Node) -> dict[str, tuple[Any, ...]]:
         for name in (*folders, *files):
             path = Path(folder) / name
             status = path.lstat()
-            content: Any = os.readlink(path) if path.is_symlink() else ""
-            if path.is_file() and not path.is_symlink():
-                content = (path.read_bytes(), status.st_nlink)
+            content = content_of(path)
+            if isinstance(content, bytes):
+                content = (content, status.st_nlink)
             times = 0 if path.is_symlink() else status.st_mtime_ns
             found[str(path.relative_to(root))] = (status.st_mode, times, content)
     return found
+
+
+def content_of(path: Path) -> Any:
+    """The bytes of a file, where a link leads; "" for a folder."""
+    if path.is_symlink():
+        return os.readlink(path)
+    return path.read_bytes() if path.is_file() else ""
 
 
 def everything(root: Path) -> dict[str, tuple[Any, ...]]:
@@ -96,11 +111,13 @@ def everything(root: Path) -> dict[str, tuple[Any, ...]]:
     found: dict[str, tuple[Any, ...]] = {}
     for path in (root, *root.rglob("*")):
         status = path.lstat()
-        content: Any = os.readlink(path) if path.is_symlink() else ""
-        if path.is_file() and not path.is_symlink():
-            content = path.read_bytes()
         owner = (status.st_uid, status.st_gid)
-        found[str(path.relative_to(root))] = (status.st_mode, status.st_mtime_ns, owner, content)
+        found[str(path.relative_to(root))] = (
+            status.st_mode,
+            status.st_mtime_ns,
+            owner,
+            content_of(path),
+        )
     return found
 
 
