@@ -43,6 +43,15 @@ def test_one_connection_serves_many_calls(place: Ground, pc_a: ssh.Connection) -
     assert pc_a._transport is first
 
 
+def test_the_end_of_a_request_does_not_wait_for_an_answer_to_its_beginning(
+    pc_a: ssh.Connection,
+) -> None:
+    pc_a.call("observe", seconds=5)
+    assert pc_a._transport
+    assert isinstance(pc_a._transport.sock, socket.socket)
+    assert pc_a._transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_lost_connection_is_opened_again(pc_a: ssh.Connection) -> None:
     pc_a.call("observe", seconds=5)
     assert pc_a._transport
