@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
-
-from .linked import make_writable, remove
 
 # Beyond it a pull of everything is as quick. A verb's input may have 1 MiB.
 LONGEST = 500_000
@@ -59,25 +56,3 @@ def compare_folders(old: Folders, new: Folders) -> tuple[set[str], set[str]]:
     """(folders that are new or other, those that are gone), without the slash."""
     other = {path.rstrip("/") for path in new if old.get(path) != new[path]}
     return other, {path.rstrip("/") for path in old.keys() - new.keys()}
-
-
-def outermost(paths: Collection[str]) -> set[str]:
-    """Without those inside another one of them: they go with it."""
-    return {path for path in paths if not _is_inside(path, paths)}
-
-
-def take_away(tree: Path, gone: Iterable[str]) -> None:
-    """Remove these paths below a tree, and nothing outside it, whatever the paths are."""
-    for path in gone:
-        parts = path.split("/")
-        parents = ["/".join(parts[:end]) for end in range(len(parts))]
-        odd = {"", ".", ".."}.intersection(parts)
-        if odd or any((tree / one).is_symlink() or not (tree / one).is_dir() for one in parents):
-            continue
-        make_writable(str(tree / parents[-1]))
-        remove(str(tree / path))
-
-
-def _is_inside(path: str, others: Collection[str]) -> bool:
-    parts = path.split("/")
-    return any("/".join(parts[:end]) in others for end in range(1, len(parts)))

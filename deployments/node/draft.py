@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .config import NodeConfig
-from .delta import take_away
 from .durable import write_json
 from .errors import Failed, Refused
 from .farm import PULLED, ensure_farm, require_sound, unmark
+from .linked import take_away
 from .manifest import (
     Files,
     differing,

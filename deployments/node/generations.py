@@ -6,12 +6,16 @@ import os
 import secrets
 import time
 from pathlib import Path
+from typing import Any
 
+from .delta import Delta
 from .durable import sync_folder
-from .linked import link_tree, only_tree, remove
+from .linked import link_tree, only_tree, relink, remove
 from .manifest import MANIFEST, Files, root_hash, write_manifest
-from .shelf import sync_filesystem
+from .shelf import read_json, sync_filesystem
 from .sqlite_copy import plain_state
+
+MEMO = "memo.json"
 
 
 def last_copy(home: Path) -> Path | None:
@@ -19,27 +23,42 @@ def last_copy(home: Path) -> Path | None:
     return home / os.readlink(home / "current") if (home / "current").exists() else None
 
 
-def new_copy(home: Path, last: Path | None) -> Path:
-    """A new one with a `tree` of hard links to the last one's, not yet in use.
+def new_copy(home: Path, last: Path | None, delta: Delta) -> Path:
+    """A new one with a `tree` of hard links to the last one's, not yet in use; the owners, modes
+    and times of its folders are yet to be set.
 
-    The copy before the last is made into it, which differs in few links: a reader that has it open
-    still had the time of one run. All others, of runs that were killed, are removed.
+    The copy before the last is made into it, which differs in few links: in those of `delta`, that
+    of the last one, if it is the copy that this is a change of. A reader that has it open still had
+    the time of one run. All others, of runs that were killed, are removed.
     """
     others = [one for one in home.glob("gen-*") if one != last]
     others.sort(key=lambda one: one.stat().st_mtime_ns)
     made = others.pop() if last and others else home / f"gen-{secrets.token_hex(4)}"
     for folder in others:
         remove(str(folder))
+    before = read_memo(made).get("state")  # gone with the next line: a run may be killed after it
     tree = only_tree(made)
-    if last:
+    if last and delta.since and before == delta.since:
+        relink(last / "tree", tree, delta.touched, delta.gone)
+    elif last:
         link_tree(last / "tree", tree)
     return made
 
 
-def write_files(made: Path, files: Files, state: str) -> None:
-    """Write the manifest of a new one."""
+def read_memo(copy: Path | None) -> dict[str, Any]:
+    """What a run wrote down of its copy; {} when that is not the copy any more, or there is none.
+
+    What is in a copy without its manifest is not known.
+    """
+    memo = read_json(copy / MEMO) if copy else {}
+    return memo if copy and memo.get("manifest") == manifest_state(copy) else {}
+
+
+def write_files(made: Path, files: Files, state: str) -> list[int]:
+    """Write the manifest of a new one, and return its state."""
     document = {"root": root_hash(files), "files": files, "time": time.time(), "state": state}
-    write_manifest(made / MANIFEST, document)
+    write_manifest(made / MANIFEST, document, is_durable=False)
+    return manifest_state(made)
 
 
 def manifest_state(copy: Path) -> list[int]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,22 +32,35 @@ class Seen(NamedTuple):
     others: list[str]
 
 
-def look(tree: Path) -> Seen:
-    """All that is below a tree. Raises Failed when it is gone, or some of it may not be read."""
+def look(tree: Path, meanwhile: Callable[[], None] = lambda: None) -> Seen:
+    """All that is below a tree; `meanwhile` is done while find walks it.
+
+    Raises Failed when it is gone, or some of it may not be read.
+    """
     argv = ("find", "-P", os.fspath(tree), "-type", "d", "-printf", _FOLDERS, "-o", "-printf")
-    done = subprocess.run(
-        (*argv, _FORMAT),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        env={**os.environ, "LC_ALL": "C"},
-        check=False,
-    )
-    words = done.stderr.decode("utf-8", "replace").splitlines()
+    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as errors:
+        find = subprocess.Popen(
+            (*argv, _FORMAT),
+            stdin=subprocess.DEVNULL,
+            stdout=told,  # a pipe would be full before anyone reads it
+            stderr=errors,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+        try:
+            meanwhile()
+            find.wait()
+        except BaseException:
+            find.kill()
+            find.wait()
+            raise
+        told.seek(0)
+        errors.seek(0)
+        lines = _split(told.read())
+        words = errors.read().decode("utf-8", "replace").splitlines()
     if wrong := [line for line in words if not line.endswith(_VANISHED)]:
         raise Failed(f"{tree} cannot be read: {'; '.join(wrong[:3])}"[:600])
-    if done.returncode and not words:
-        raise Failed(f"{tree} cannot be read: find ended with code {done.returncode}")
-    lines = _split(done.stdout)
+    if find.returncode and not words:
+        raise Failed(f"{tree} cannot be read: find ended with code {find.returncode}")
     if "/" not in lines:  # unmounted a moment ago: that is no empty tree
         raise Failed(f"{tree} is gone")
     folders = [path for path, line in lines.items() if line == FOLDER]

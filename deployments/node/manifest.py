@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import Failed
-from .linked import links_of, scan
+from .linked import inodes_of, scan
 
 # {"sha256", "size" (bytes), "mtime" (ns), "mode"} for a file, {"link": target} for a symlink.
 Entry = dict[str, Any]
@@ -51,7 +51,7 @@ def take_files(
     not read again: a hard link cannot differ, and rot in it is found by the scrub.
     """
     files: Files = {}
-    links = links_of(known_tree) if known and known_tree else {}
+    links = inodes_of(known_tree) if known and known_tree else {}
     for path, status in walk(tree):
         if stat.S_ISLNK(status.st_mode):
             files[path] = {"link": os.readlink(tree / path)}
@@ -97,12 +97,13 @@ def differing(files: Mapping[str, Entry], others: Mapping[str, Entry]) -> list[s
     return sorted(path for path in other if identity(files.get(path)) != identity(others.get(path)))
 
 
-def write_manifest(file: Path, document: Mapping[str, Any]) -> None:
-    """Write it and have it on disk before returning."""
+def write_manifest(file: Path, document: Mapping[str, Any], is_durable: bool = True) -> None:
+    """Write it and have it on disk before returning, unless all of its folder will be synced."""
     with open(file, "w", encoding="ascii") as stream:
         stream.write(json.dumps(document, sort_keys=True))  # json.dump takes ten times as long
-        stream.flush()
-        os.fsync(stream.fileno())
+        if is_durable:
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
 def write_about(snapshot: Path, document: Mapping[str, Any]) -> None:

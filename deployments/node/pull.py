@@ -14,10 +14,10 @@ from typing import Any
 
 from . import params as p
 from .config import NodeConfig
-from .delta import take_away
 from .durable import write_json
 from .errors import BadInput, Failed, Refused
 from .farm import PULLED, ensure_farm, unmark
+from .linked import take_away
 from .manifest import MANIFEST
 from .memory import SETTINGS, patterns_of
 from .passes import Passes, Run

@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from .delta import compare_folders, make_delta, outermost, read_delta
+from .delta import compare_folders, make_delta, read_delta
 from .durable import write_json
-from .generations import last_copy, manifest_state, new_copy, swap_in, write_files
-from .linked import make_writable, remove
+from .generations import MEMO, last_copy, new_copy, read_memo, swap_in, write_files
+from .linked import make_writable, outermost, remove
 from .look import (
     FILE,
     LINK,
@@ -31,7 +31,7 @@ from .sqlite_copy import copy_database, database_state, is_database, plain_state
 MOST_SKIPPED = 1000
 # Of each copy, beside its manifest: the lines of its files as they were looked at (look.py), and
 # what else the next run must know.
-LOOK, MEMO = "look", "memo.json"
+LOOK = "look"
 
 
 class Staging:
@@ -39,20 +39,16 @@ class Staging:
 
     def __init__(self, source: Path, home: Path) -> None:
         self.source, self.home = source, home
-        self._begin(last_copy(home))
 
     def _begin(self, last: Path | None) -> None:
-        """Without a last copy nothing is known of the source."""
-        memo = read_json(last / MEMO) if last else {}
-        if not last or manifest_state(last) != memo.get("manifest"):
-            last, memo = None, {}  # what is in a copy without its manifest is not known
-        self.last, self.memo = last, memo
-        self.known = read_lines(last / LOOK) if last else {}
-        self.old_databases: dict[str, Any] = memo.get("databases", {})
-        self.old_staged: dict[str, Any] = memo.get("staged", {})
-        self.delta = read_delta(memo)
-        self.old: Files = {}
-        self.files: Files = {}
+        """What is known of the last copy; without one nothing is known of the source."""
+        self.memo = read_memo(last)
+        self.last = last if self.memo else None
+        self.known = read_lines(self.last / LOOK) if self.last else {}
+        self.old: Files = read_json(self.last / MANIFEST).get("files", {}) if self.last else {}
+        self.old_databases: dict[str, Any] = self.memo.get("databases", {})
+        self.old_staged: dict[str, Any] = self.memo.get("staged", {})
+        self.delta = read_delta(self.memo)
         self.lines: dict[str, str] = {}
         self.databases: dict[str, Any] = {}
         # Of files with more than one name: what was copied, and the first name of each.
@@ -64,26 +60,28 @@ class Staging:
 
     def run(self) -> dict[str, Any]:
         """Copy what changed beside what did not, and swap."""
-        seen = look(self.source)
+        last = last_copy(self.home)
+        seen = look(self.source, lambda: self._begin(last))
         self.skipped, folders = seen.others, look_at(self.source, seen.folders)
         left = self._keep(seen.lines)
         if self._is_same(folders, left):
             return self._result()
-        kept = {*self.lines, *self.databases}
-        if self.last:
-            self.old = read_json(self.last / MANIFEST).get("files", {})
-            if not self.old or not kept <= self.old.keys():
-                self._begin(None)
-                return self.run()
-        self.files = {path: self.old[path] for path in kept}
-        self.tree = new_copy(self.home, self.last) / "tree"
-        self._make_room(folders, left)
+        if not self.old or not {*self.lines, *self.databases} <= self.old.keys():
+            self._begin(None)
+            left = self._keep(seen.lines)
+        leaving = self.old.keys() - self.lines.keys() - self.databases.keys()
+        self.files = dict(self.old)
+        for path in leaving:
+            del self.files[path]
+        self.tree = new_copy(self.home, self.last, self.delta) / "tree"
+        self._make_room(folders, {*leaving, *left})
         self._take_all(left)
-        self.changed += len(self.old.keys() - self.files.keys())
+        gone = leaving - self.files.keys()
+        self.changed += len(gone)
         for folder in sorted(folders, reverse=True):  # last: writing into one changes its time
             with contextlib.suppress(FileNotFoundError):  # vanished meanwhile
                 copy_folder(self.source / folder, self.tree / folder)
-        self._finish(folders, left)
+        self._finish(folders, left, gone)
         return self._result()
 
     def _keep(self, lines: Mapping[str, str]) -> dict[str, str]:
@@ -126,19 +124,19 @@ class Staging:
             else:
                 self._take_file(path, line)
 
-    def _finish(self, folders: Collection[str], left: Mapping[str, str]) -> None:
+    def _finish(
+        self, folders: Collection[str], left: Mapping[str, str], gone: Collection[str]
+    ) -> None:
         """Write down what was copied, and swap."""
         staged = look_at(self.tree, folders)
         others, away = compare_folders(self.old_staged, staged)
-        gone = self.old.keys() - self.files.keys()
         touched = others.union(path for path in left if path in self.files)
         self.delta = make_delta(self._since(left), touched, outermost({*away, *gone}))
         good = not self.held and not self.bad
         made = self.tree.parent
-        write_files(made, self.files, self.delta.state)
         write_lines(made / LOOK, self.lines)
         self.memo = {
-            "manifest": manifest_state(made),
+            "manifest": write_files(made, self.files, self.delta.state),
             "databases": self.databases,
             # Only now: opening a database touched its folder.
             "folders": look_at(self.source, folders) if good else None,
@@ -169,17 +167,17 @@ class Staging:
             **self.delta.told(),
         }
 
-    def _make_room(self, folders: Collection[str], left: Collection[str]) -> None:
-        """Take out of the new tree what is not kept, and make the folders that it lacks.
+    def _make_room(self, folders: Collection[str], paths: Collection[str]) -> None:
+        """Take these paths out of the new tree, and make the folders that it lacks.
 
-        What is `left` to copy must not be there: it would be copied into a file of the last copy.
+        What is left to copy must not be there: it would be copied into a file of the last copy.
         """
         for folder in self.old_staged if self.last else [""]:
             if folder and folder not in folders:
                 remove(f"{self.tree}/{folder}".rstrip("/"))
             elif os.path.isdir(f"{self.tree}/{folder}"):
                 make_writable(f"{self.tree}/{folder}")
-        for path in {*self.old, *left} - self.files.keys():
+        for path in paths:
             remove(f"{self.tree}/{path}")
         for folder in folders:
             os.makedirs(self.tree / folder, exist_ok=True)

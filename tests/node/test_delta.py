@@ -15,10 +15,9 @@ from deployments.node import delta
 from deployments.node.delta import (
     compare_folders,
     make_delta,
-    outermost,
     read_delta,
-    take_away,
 )
+from deployments.node.linked import outermost, take_away
 from deployments.node.manifest import verify
 
 from .loopback import Node, Sshd, back_up

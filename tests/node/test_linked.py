@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.node.linked import link_tree, links_of, remove, scan
+from deployments.node.linked import inodes_of, link_tree, remove, scan
 
 NAMES = st.sampled_from(["a", "b", " c\n", "-d"])
 KINDS = st.sampled_from(["file", "other file", "link", "other link", "folder", "closed folder"])
@@ -82,4 +82,4 @@ def test_a_file_that_is_the_same_is_not_touched(tmp_path: Path) -> None:
     changed = (tmp_path / "source/a").stat().st_ctime_ns
     link_tree(tmp_path / "source", tmp_path / "target")
     assert (tmp_path / "source/a").stat().st_ctime_ns == changed
-    assert links_of(tmp_path / "target") == {"a": (tmp_path / "source/a").stat().st_ino}
+    assert inodes_of(tmp_path / "target") == {"a": (tmp_path / "source/a").stat().st_ino}

@@ -19,6 +19,8 @@ from deployments.node.look import (
 )
 from deployments.node.sqlite_copy import plain_state
 
+from .killing import below
+
 TIMES = {"now": 1796011307_696269946, "old": -315619199_750000000, "odd": 10**18 + 1, "zero": 0}
 NAMES = [b"-x\n'q\" \xff* $(id).txt", b"f ", b"\n", b"%P", b"sub/\xc3\xa4"]
 
@@ -67,6 +69,18 @@ def test_each_change_changes_a_line(tmp_path: Path, change: str) -> None:
 def test_a_tree_that_is_gone_is_no_empty_one(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="is gone"):
         look(tmp_path / "unmounted")
+
+
+def test_when_what_is_done_meanwhile_fails_the_walk_ends(tmp_path: Path) -> None:
+    walks: list[int] = []
+
+    def fail() -> None:
+        walks.extend(below(os.getpid(), "find"))
+        raise Failed("in the middle of it")
+
+    with pytest.raises(Failed, match="in the middle of it"):
+        look(tmp_path, fail)
+    assert len(walks) <= 1 and not below(os.getpid(), "find")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
