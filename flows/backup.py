@@ -18,7 +18,6 @@ from tasks.backup import (
     PRIMARY_TIER,
     choose_backup,
     newest_backup,
-    publish_backup,
     pull_backup,
     stage,
     store_of,
@@ -56,8 +55,8 @@ def backup_primary_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
     def back_up(source: str) -> None:
         staged = stage(site, source, site_file)
         tell_after(site, source, staged["after"])
-        pull_backup(site, source, site.watchdog.name, receiver, f"stage/{source}", staged)
-        publish_backup(site, source, site.watchdog.name, receiver, epoch, PRIMARY_TIER)
+        order = (site.watchdog.name, receiver, f"stage/{source}", staged)
+        pull_backup(site, source, *order, epoch, PRIMARY_TIER)
 
     return each_source(site, f"T440 to {receiver}", why, back_up)
 
@@ -86,8 +85,7 @@ def backup_dr_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
             get_run_logger().info("%s: %s has a newer one from T440 itself", source, receiver)
             return
         export = f"store/{store_of(source)}/{chosen['id']}"
-        pull_backup(site, source, primary, receiver, export, chosen)
-        publish_backup(site, source, primary, receiver, epoch, DR_TIER)
+        pull_backup(site, source, primary, receiver, export, chosen, epoch, DR_TIER)
 
     return each_source(site, f"{primary} to {receiver}", "", back_up)
 

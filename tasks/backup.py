@@ -1,4 +1,4 @@
-"""The steps of a backup: stage on T440, pull and publish on the receiver. A tier pulls, always."""
+"""The steps of a backup: stage on T440, pull on the receiver. A tier pulls, always."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
 from tasks.core.errors import Refused
@@ -46,11 +47,17 @@ def stage(site: Site, source: str, site_file: Path) -> dict[str, Any]:
     return staged
 
 
+def may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:
+    """Whether it may go otherwise when it is tried again: what was refused is refused again."""
+    return not isinstance(state.data, Refused)
+
+
 @task(
     name="pull-backup",
     task_run_name="pull-{source}-to-{receiver}",
     retries=2,
     retry_delay_seconds=2,
+    retry_condition_fn=may_pass,
     cache_policy=NO_CACHE,
 )
 def pull_backup(
@@ -60,13 +67,15 @@ def pull_backup(
     receiver: str,
     export: str,
     told: dict[str, Any],
-    kept: bool = True,
+    epoch: int,
+    tier: str,
 ) -> dict[str, Any]:
-    """Copy one export of machine `peer` into the receiver's .incoming, with its manifest.
+    """Copy one export of machine `peer` to the receiver, verify what came, and make it the newest
+    snapshot there, or refuse it.
 
     `told`: its {bytes, files}; of what was staged its {state, since, touched, gone} as well: of a
-    copy that the receiver has, only the change comes. With `kept` over the connection that the
-    source before left. Raises Refused when there is no room.
+    copy that the receiver has, only the change comes. The source after it comes over the same
+    connection. Raises Refused, when there is no room as well.
     """
     seconds = site.times.pull_limit_seconds
     order = {
@@ -75,15 +84,19 @@ def pull_backup(
         "parts": {"": f"{export}/tree"},
         "check": f"{export}/manifest.json",
         "size": {key: told[key] for key in ("bytes", "files")},
-        "kept": kept,
+        "kept": True,
         "deadline_seconds": seconds,
+        "publish": {"origin": peer, "epoch": epoch, "tier": tier},
     }
     if "state" in told:
         order["states"] = {"": told["state"]}
         order |= {key: told[key] for key in ("since", "touched", "gone")}
     with pull_progress(site, receiver, store_of(source), told["bytes"]):
-        pulled = node(site, receiver).call("store pull", order, seconds=seconds + STEP_SECONDS)
+        pulled = node(site, receiver).call("store pull", order, seconds=seconds + 2 * STEP_SECONDS)
+    published = pulled["published"]
+    same = "unchanged since" if published["unchanged"] else "published as"
     get_run_logger().info("%s: %s", source, describe_pull(pulled))
+    get_run_logger().info("%s: %s files, %s %s", source, published["files"], same, published["id"])
     return pulled
 
 
@@ -94,18 +107,6 @@ def describe_pull(pulled: dict[str, Any]) -> str:
     named = pulled.get("named", 0)
     looked_at = f"{named} paths that changed" if named else "everything"
     return f"{pulled['changed']} files, links and folders came, {looked_at} looked at"
-
-
-@task(name="publish-backup", task_run_name="publish-{source}-on-{receiver}", cache_policy=NO_CACHE)
-def publish_backup(
-    site: Site, source: str, peer: str, receiver: str, epoch: int, tier: str
-) -> dict[str, Any]:
-    """Verify what came, and make it the receiver's newest snapshot, or refuse it."""
-    order = {"store": store_of(source), "origin": peer, "epoch": epoch, "tier": tier}
-    published = node(site, receiver).call("store publish", order, seconds=STEP_SECONDS)
-    same = "unchanged since" if published["unchanged"] else "published as"
-    get_run_logger().info("%s: %s files, %s %s", source, published["files"], same, published["id"])
-    return published
 
 
 @task(name="newest-backup", task_run_name="newest-{source}-on-{holder}", cache_policy=NO_CACHE)

@@ -7,9 +7,9 @@ from typing import Any
 
 from . import params as p
 from .config import NodeConfig
-from .draft import Order
 from .errors import BadInput, Refused
 from .publish import publish
+from .pull_order import Order
 from .rejected import read_refused
 from .shelf import current_id, discard, lock, open_shelf
 

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from .base import Base, base_tree
 from .config import NodeConfig
 from .durable import write_json
 from .errors import Failed, Refused
-from .farm import PULLED, ensure_farm, require_sound, unmark
+from .farm import PEER_MANIFEST, PULLED, ensure_farm, require_sound, unmark
 from .linked import take_away
 from .manifest import (
     Files,
+    compare_manifest,
     differing,
+    files_text,
     hash_file,
     identity,
-    read_manifest,
     root_hash,
     size_of,
+    take_changed,
     take_files,
     write_about,
     write_manifest,
 )
 from .memory import SETTINGS, patterns_of
-from .pull import PEER_MANIFEST
+from .pull_order import Order
 from .refuse import Limits, Verdict, judge
 from .rejected import REFUSED, reject
 from .shelf import (
     VERIFIED,
     Shelf,
-    current_id,
     make_id,
     put_in_place,
     read_json,
@@ -41,14 +42,6 @@ from .unchanged import UNCHANGED
 from .validate import check_tree
 
 KNOWN_BAD = "known-bad.json"
-
-
-class Order(NamedTuple):
-    """Whose data it is, under which epoch it was pulled, and for which tier."""
-
-    origin: str
-    epoch: int
-    tier: str
 
 
 def stamp(shelf: Shelf, snapshot: str, order: Order) -> None:
@@ -70,22 +63,18 @@ def refresh(shelf: Shelf, snapshot: str, order: Order) -> None:
 class Draft:
     """The pulled tree beside the snapshot that it would replace."""
 
-    def __init__(self, config: NodeConfig, shelf: Shelf, order: Order) -> None:
+    def __init__(self, config: NodeConfig, shelf: Shelf, order: Order, base: Base) -> None:
         self.shelf, self.order = shelf, order
         self.origin, self.epoch = order.origin, order.epoch
         self.memory = shelf.store == "memory"
-        self.parent = current_id(shelf)
-        self.base: dict[str, Any] = {"files": {}}
-        if self.parent:
-            self.base = read_manifest(shelf.snaps / self.parent / "manifest.json")
+        self.parent, self.base = base.snapshot, base.document
         self.known_bad: list[str] = read_json(shelf.folder / KNOWN_BAD).get("paths", [])
         patterns = patterns_of(config)
         self.required = tuple(one for one in patterns if not set(one) & set("!*/"))
-        # Memory is small and is hashed whole each time, which finds rot as well.
-        known = {} if self.memory or not self.parent else self.base["files"]
-        self.files = take_files(shelf.tree, known, self._base_tree())
+        take = take_changed if base.is_still else take_files
+        self.files = take(shelf.tree, base.files, base.inodes)
         if self.memory and self.parent:
-            require_sound(shelf, self.parent, self.base["files"], self.files)
+            require_sound(shelf, self.parent, base.files, self.files)
         settings = shelf.incoming / SETTINGS
         self.settings = hash_file(settings) if settings.is_file() else None
         self.bad: dict[str, str] = {}
@@ -93,15 +82,12 @@ class Draft:
             problems = check_tree(shelf.tree, config.required_fields)
             self.bad = {path: str(problem) for path, problem in problems.items()}
 
-    def _base_tree(self) -> Path:
-        return self.shelf.snaps / str(self.parent) / "tree"
-
     def publish(self, accept: str, pulled: dict[str, Any]) -> dict[str, Any]:
         """Judge, then publish or refuse."""
-        peer = self._peer_files(pulled.get("state", ""))
+        text = files_text(self.files)
+        wrong = self._compare_with_peer(text, pulled.get("state", ""))
         snapshot = make_id(time.time())
         verdict = self._judge()
-        wrong = [] if peer is None else differing(self.files, peer)
         reasons = [*_peer_reasons(wrong), *verdict.reasons]
         if reasons and not accept:
             self._refuse(snapshot, reasons, wrong)
@@ -132,7 +118,8 @@ class Draft:
             "bad": bad,
             "accepted": {"reason": accept, "instead_of": reasons} if reasons else None,
         }
-        write_manifest(self.shelf.incoming / "manifest.json", document)
+        text = files_text(self.files) if held else text
+        write_manifest(self.shelf.incoming / "manifest.json", document, text, is_durable=False)
         write_about(self.shelf.incoming, document)
         for name in (PULLED, PEER_MANIFEST, REFUSED, UNCHANGED):
             (self.shelf.incoming / name).unlink(missing_ok=True)
@@ -164,17 +151,20 @@ class Draft:
             return False
         return hash_file(self.shelf.tree / path, limit=old["size"]) == str(old["sha256"])
 
-    def _peer_files(self, state: str) -> Files | None:
-        """The peer's manifest, if one came. Raises Failed when it is of another staged copy than
-        the pull was told of, which may then be of two."""
+    def _compare_with_peer(self, text: str, state: str) -> list[str]:
+        """The paths that are not what the peer's manifest says, if one came.
+
+        Raises Failed when it is of another staged copy than the pull was told of, which may then
+        be of two.
+        """
         file = self.shelf.incoming / PEER_MANIFEST
         if not file.exists():
-            return None
-        manifest = read_manifest(file)
+            return []
+        wrong, manifest = compare_manifest(file, self.files, text)
         if state and manifest.get("state") != state:
             unmark(self.shelf)
             raise Failed(f"{self.shelf.store}: it was staged anew during the pull", "pull it again")
-        return dict(manifest["files"])
+        return wrong
 
     def _refuse(self, snapshot: str, reasons: list[str], wrong: list[str]) -> None:
         reject(self.shelf, snapshot, {"reasons": reasons, **self.order._asdict()})
@@ -191,14 +181,16 @@ class Draft:
     def _can_hold(self, path: str) -> bool:
         """Whether the last good version has not rotted meanwhile."""
         try:
-            return hash_file(self._base_tree() / path) == identity(self.base["files"].get(path))
+            return hash_file(base_tree(self.shelf, self.parent) / path) == identity(
+                self.base["files"].get(path)
+            )
         except OSError:
             return False
 
     def _hold(self, path: str) -> None:
         """Put the last good version back: a hard link, as in the farm."""
         os.unlink(self.shelf.tree / path)
-        os.link(self._base_tree() / path, self.shelf.tree / path)
+        os.link(base_tree(self.shelf, self.parent) / path, self.shelf.tree / path)
         self.files[path] = self.base["files"][path]
 
     def _is_unchanged(self, root: str) -> bool:

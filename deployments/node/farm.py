@@ -14,6 +14,7 @@ from .shelf import Shelf, current_id, discard, lock
 from .unchanged import forget
 
 PULLED = "pulled.json"
+PEER_MANIFEST = "peer-manifest.json"
 BESIDE = ".farm.new"
 PUBLISH_SECONDS = 60.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,17 +29,22 @@ class Passes:
 
 
 class Run:
-    """One pull: the connection, options, deadline and lock that its rsync runs share."""
+    """One pull: the connection, options, deadline and lock that its rsync runs share.
+
+    `meanwhile` is done once, while the first of them is at work.
+    """
 
     def __init__(self, link: Link, options: tuple[str, ...], deadline: float, lock: int) -> None:
         self.link, self.options, self.deadline, self.lock = link, options, deadline, lock
+        self.meanwhile: Callable[[], None] | None = None
 
     def _rsync(
         self, export: str, target: Path, options: tuple[str, ...], names: Sequence[str] = ()
     ) -> Pass:
         left = max(1, int(self.deadline - time.monotonic()))
         argv = make_rsync(self.link, export, target, options, left)
-        return run_rsync(argv, self.deadline, self.lock, names)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        return run_rsync(argv, self.deadline, self.lock, names, meanwhile)
 
     def file(self, export: str, target: Path) -> None:
         """Pull one file."""

@@ -6,11 +6,13 @@ import time
 from typing import Any
 
 from . import params as p
+from .base import Base, read_base
 from .config import NodeConfig
-from .draft import Draft, Order, refresh
+from .draft import Draft, refresh
 from .errors import BadInput, Failed
 from .farm import PULLED, ensure_farm
 from .prune import prune
+from .pull_order import Order, read_publish_order
 from .shelf import Shelf, current_id, lock, open_shelf, read_json
 from .unchanged import remember
 
@@ -25,14 +27,19 @@ def store_publish(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     Raises Refused with the reasons (what was pulled goes to .rejected/<id>, named in the message),
     Failed when nothing complete was pulled.
     """
-    order = Order(p.name(params, "origin"), p.integer(params, "epoch"), p.text(params, "tier"))
+    order = read_publish_order(params)
     shelf = open_shelf(config, p.store(params))
     with lock(shelf):
         return publish(config, shelf, order)
 
 
-def publish(config: NodeConfig, shelf: Shelf, order: Order, accept: str = "") -> dict[str, Any]:
-    """What lies in .incoming, under the shelf's lock; with `accept` nothing is refused."""
+def publish(
+    config: NodeConfig, shelf: Shelf, order: Order, accept: str = "", base: Base | None = None
+) -> dict[str, Any]:
+    """What lies in .incoming, under the shelf's lock; with `accept` nothing is refused.
+
+    `base`: the newest snapshot, when it was read under this lock already.
+    """
     started = time.monotonic()
     pulled = read_json(shelf.incoming / PULLED)
     if not pulled:
@@ -41,7 +48,7 @@ def publish(config: NodeConfig, shelf: Shelf, order: Order, accept: str = "") ->
         raise BadInput(f"this memory was pulled from {pulled.get('peer')}, not from {order.origin}")
     result = _see_again(shelf, pulled, order)
     if result is None:
-        result = Draft(config, shelf, order).publish(accept, pulled)
+        result = Draft(config, shelf, order, base or read_base(shelf)).publish(accept, pulled)
     result["pruned"] = prune(shelf)
     ensure_farm(shelf)  # now, off the path of the next pull
     remember(shelf, pulled, result)

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import params as p
+from .base import Base, read_base
 from .config import NodeConfig
 from .durable import write_json
-from .errors import BadInput, Failed, Refused
-from .farm import PULLED, ensure_farm, unmark
+from .errors import Failed, Refused
+from .farm import PEER_MANIFEST, PULLED, ensure_farm, unmark
 from .linked import take_away
 from .manifest import MANIFEST
-from .memory import SETTINGS, patterns_of
+from .memory import SETTINGS
 from .passes import Passes, Run
 from .patterns import make_filters
+from .publish import publish
+from .pull_order import SETTINGS_EXPORT, PullOrder, read_pull_order, tree_beside
 from .rsync_output import Pass
 from .shelf import Shelf, current_id, discard, lock, open_shelf
-from .space import Size, require_room
+from .space import require_room
 from .transfer import BACKUP, MEMORY, NotExported, connection, peer_of
 from .unchanged import Part, recall
 
 MOST_SKIPPED = 1000
-SETTINGS_EXPORT = f"settings/{SETTINGS}"
-PEER_MANIFEST = "peer-manifest.json"
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
-_EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,300}")
 
 
 def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
@@ -40,121 +35,114 @@ def store_pull(config: NodeConfig, params: dict[str, Any]) -> dict[str, Any]:
     "check"?: export path of a manifest, "settings"?: bool, "size"?: {"bytes", "files"} of the
     source, "states"?: of the parts, as the peer's `memory list` or `store stage` told them,
     "since"?: text, "touched"?: [path] and "gone"?: [path], as `store stage` told, "kept"?: bool,
-    "deadline_seconds"?: 1..21600 (240)}
-    -> {"files", "bytes", "changed", "passes", "settled", "skipped": [name], "named", "seconds"}.
+    "publish"?: {"origin", "epoch", "tier"}, "deadline_seconds"?: 1..21600 (240)}
+    -> {"files", "bytes", "changed", "passes", "settled", "skipped": [name], "named", "seconds",
+    "published"?: as `store publish`}.
 
     Fills .incoming; repeated until a pass saw no write in its middle (at most 5: `settled` is false
     then). A part that is as it was when the newest snapshot was pulled costs no pass. When that
     was the staged copy `since` of a known `size`, only the paths `touched` are pulled, and `named`
     is their number. With `kept` the connection to the peer may be that of an earlier pull.
-    With `check`, the manifest beside the only part, `store publish` compares what came with it;
-    with `settings` the peer's openclaw.json comes along, beside the tree. `skipped` are links and
-    special files of a memory. Raises Refused when there is no file at all (a source that is
-    unmounted or emptied), and with `size` when there is no room for what would come; Failed with
-    rsync's words, .incoming is kept then and resumed later.
+    With `check`, the manifest beside the only part, what came is compared with it when it is
+    published: at once with `publish`, else by `store publish`. With `settings` the peer's
+    openclaw.json comes along, beside the tree. `skipped` are links and special files of a memory.
+    Raises Refused when there is no file at all (a source that is unmounted or emptied), with `size`
+    when there is no room for what would come, and as `store publish`; Failed with rsync's words,
+    .incoming is kept then and resumed later.
     """
-    store, parts, size = p.store(params), _parts(params), _size(params)
-    memory = p.flag(params, "memory") or store == "memory"
-    seconds = p.seconds(params, "deadline_seconds", 240, 21600)
-    check = p.text(params, "check")
-    if check and (not _EXPORT.fullmatch(check) or parts != {"": _tree_beside(check)}):
-        raise BadInput('"check" must be the export path of a manifest, and its tree the only part')
-    peer, name = peer_of(config, p.name(params, "peer")), str(params["peer"])
-    wanted = {**parts, SETTINGS: SETTINGS_EXPORT} if p.flag(params, "settings") else parts
-    patterns = patterns_of(config) if memory else ()
-    told = p.mapping(params, "states")
-    states = _states(told, wanted, patterns)
-    options = (*MEMORY, *make_filters(patterns)) if memory else BACKUP
-    shelf, started = open_shelf(config, store), time.monotonic()
+    order = read_pull_order(config, params)
+    peer, started = peer_of(config, order.peer), time.monotonic()
+    options = (*MEMORY, *make_filters(order.patterns)) if order.is_memory else BACKUP
+    shelf = open_shelf(config, order.store)
     with lock(shelf) as descriptor:
         ensure_farm(shelf)
-        known = recall(shelf, name, states)
-        names = _names(shelf, name, params, parts) if check and size and not known else []
+        known = recall(shelf, order.peer, order.states)
+        names = _names(shelf, order) if order.check and order.size and not known else []
         unmark(shelf)  # until all has come
-        take_away(shelf.tree, p.paths(params, "gone") if names else ())
-        _remove_others(shelf, parts, known)
-        with connection(config, peer, p.flag(params, "kept")) as link:
-            run = Run(link, options, started + seconds, descriptor)
-            left = {part: parts[part] for part in parts if part not in known}
-            if size and left:
-                require_room(config, shelf.folder, size, lambda: run.measure(shelf, left))
-            if check and left:
-                passes = _with_manifest(run, shelf, check, names, size)
-            else:
-                passes = run.until_settled(shelf, left)
-            known.update(_describe(passes, states))
-            result = _sum(known, passes)
+        take_away(shelf.tree, order.gone if names else ())
+        _remove_others(shelf, order.parts, known)
+        with connection(config, peer, order.is_kept) as link:
+            run = Run(link, options, started + order.seconds, descriptor)
+            passes, base = _take(config, run, shelf, order, names, known)
+            known.update(_describe(passes, order.states))
+            result = {**_sum(known, passes), "named": len(names)}
             if result["files"] == 0:
                 discard(shelf, shelf.incoming)
                 raise Refused(
-                    f"{name} has no file to pull for {store}: is its source there?",
+                    f"{order.peer} has no file to pull for {order.store}: is its source there?",
                     "look at the source; the last good snapshot stays",
                 )
-            if SETTINGS in wanted and SETTINGS not in known:
+            if SETTINGS in order.wanted and SETTINGS not in known:
                 run.file(SETTINGS_EXPORT, shelf.incoming / SETTINGS)
                 (shelf.incoming / SETTINGS).chmod(0o600)
-                known[SETTINGS] = _part(states.get(SETTINGS, ""))
+                known[SETTINGS] = _part(order.states.get(SETTINGS, ""))
         mark = {
-            "peer": name,
+            "peer": order.peer,
             "parts": known,
             "skipped": result["skipped"],
-            "state": told.get("", ""),
+            "state": order.state,
             "same_as": "" if passes.count else current_id(shelf),
         }
         write_json(shelf.incoming / PULLED, mark)
-    seconds = round(time.monotonic() - started, 3)
-    return {**result, "named": len(names), "seconds": seconds}
+        result["seconds"] = round(time.monotonic() - started, 3)
+        if order.publish:
+            result["published"] = publish(config, shelf, order.publish, base=base)
+    return result
 
 
-def _tree_beside(manifest: str) -> str:
-    return manifest.removesuffix(MANIFEST) + "tree"
+def _take(
+    config: NodeConfig,
+    run: Run,
+    shelf: Shelf,
+    order: PullOrder,
+    names: Sequence[str],
+    known: Mapping[str, Part],
+) -> tuple[Passes, Base | None]:
+    """Pull what is not known, and read meanwhile what it will be compared with, if it will be."""
+    left = {part: order.parts[part] for part in order.parts if part not in known}
+    bases = list[Base]()
+    if order.publish and left:
+        run.meanwhile = lambda: bases.append(read_base(shelf))
+    if order.size and left:
+        require_room(config, shelf.folder, order.size, lambda: run.measure(shelf, left))
+    if order.check and left:
+        passes, is_named = _with_manifest(run, shelf, order, names)
+    else:
+        passes, is_named = run.until_settled(shelf, left), False
+    return passes, bases[0]._replace(is_still=is_named) if bases else None
 
 
 def _with_manifest(
-    run: Run, shelf: Shelf, manifest: str, names: Sequence[str], size: Size | None
-) -> Passes:
+    run: Run, shelf: Shelf, order: PullOrder, names: Sequence[str]
+) -> tuple[Passes, bool]:
     """One pass brings a tree and its manifest: both are never written again at the peer.
 
-    With `names` it is told of those paths alone, and `size` is that of the whole.
+    With `names` it is told of those paths alone, and the size is that of the whole; returns whether
+    it was.
     """
-    root = manifest.removesuffix(MANIFEST)
+    root = order.check.removesuffix(MANIFEST)
+    is_named = bool(names)
     try:
         both = run.named(root, shelf.incoming, names) if names else run.folder(root, shelf.incoming)
         document = (shelf.incoming / MANIFEST).stat().st_size
         last = replace(both, files=both.files - 1, bytes=both.bytes - document)
         last = replace(last, changed=max(0, both.changed - 1))
-        last = replace(last, **size._asdict()) if names and size else last
+        last = replace(last, **order.size._asdict()) if names and order.size else last
     except NotExported:  # in the middle of an update: an earlier version has each by itself alone
-        last = run.folder(_tree_beside(manifest), shelf.tree)
-        run.file(manifest, shelf.incoming / MANIFEST)
+        is_named = False
+        last = run.folder(tree_beside(order.check), shelf.tree)
+        run.file(order.check, shelf.incoming / MANIFEST)
     if last.vanished:
         raise Failed("files vanished at the source: what is staged or published was removed")
     os.rename(shelf.incoming / MANIFEST, shelf.incoming / PEER_MANIFEST)
-    return Passes({"": last}, frozenset(), last.changed, 1)
+    return Passes({"": last}, frozenset(), last.changed, 1), is_named
 
 
-def _names(shelf: Shelf, peer: str, params: dict[str, Any], parts: Mapping[str, str]) -> list[str]:
+def _names(shelf: Shelf, order: PullOrder) -> list[str]:
     """The paths that are enough to pull; none when all must be looked at."""
-    since = _states({"": p.text(params, "since")}, parts, ())
-    if not recall(shelf, peer, since):
+    if not recall(shelf, order.peer, order.since):
         return []
-    return [MANIFEST, *(f"tree/{path}".rstrip("/") for path in p.paths(params, "touched"))]
-
-
-def _states(
-    told: Mapping[str, str], wanted: Mapping[str, str], patterns: Sequence[str]
-) -> dict[str, str]:
-    """What the source told of each part, and what this machine takes of it; "" of which it told
-    nothing.
-
-    It was asked before the pull: what it wrote since is new at the next one.
-    """
-    return {part: _state(told.get(part, ""), export, patterns) for part, export in wanted.items()}
-
-
-def _state(told: str, export: str, patterns: Sequence[str]) -> str:
-    taken = json.dumps([told, export, patterns]).encode()
-    return hashlib.sha256(taken).hexdigest() if told else ""
+    return [MANIFEST, *(f"tree/{path}".rstrip("/") for path in order.touched)]
 
 
 def _part(state: str, last: Pass | None = None) -> Part:
@@ -187,28 +175,6 @@ def _sum(parts: Mapping[str, Part], passes: Passes) -> dict[str, Any]:
             :MOST_SKIPPED
         ],
     }
-
-
-def _size(params: dict[str, Any]) -> Size | None:
-    """The source's size, if it was told."""
-    told = params.get("size")
-    if told is None:
-        return None
-    if not isinstance(told, dict):
-        raise BadInput('"size" must be {"bytes", "files"}')
-    return Size(p.integer(told, "bytes"), p.integer(told, "files"))
-
-
-def _parts(params: dict[str, Any]) -> dict[str, str]:
-    parts = params.get("parts")
-    if not isinstance(parts, dict) or not parts or ("" in parts and len(parts) > 1):
-        raise BadInput('"parts" must name at least one folder, or be {"": export path}')
-    for folder, export in parts.items():
-        if (folder and not _PART.fullmatch(folder)) or not isinstance(export, str):
-            raise BadInput(f'"parts" has a malformed folder {folder!r}'[:200])
-        if not _EXPORT.fullmatch(export) or ".." in export:
-            raise BadInput(f'"parts" has a malformed export path {export!r}'[:200])
-    return parts
 
 
 def _remove_others(shelf: Shelf, parts: Mapping[str, str], known: Mapping[str, Part]) -> None:

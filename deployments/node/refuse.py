@@ -68,8 +68,10 @@ def judge(
     if len(held) > limits.few and len(held) > limits.vanished_share * len(base):
         reasons.append(f"{len(held)} of {len(base)} files are ruined: " + _some(sorted(held)))
     if base:
-        seen = {path: base[path] if path in held else entry for path, entry in new.items()}
-        other = sorted(path for path, entry in base.items() if entry != seen.get(path, entry))
+        seen = {**new, **{path: base[path] for path in held}}
+        both = ((path, entry, seen.get(path, entry)) for path, entry in base.items())
+        # Most are one and the same object, which need not be compared.
+        other = sorted(path for path, old, now in both if old is not now and old != now)
         reasons += _losses(base, seen, other, limits)
         reasons += _mass_change(base, seen, [path for path in other if path not in grown], limits)
     return Verdict(tuple(reasons), held, kept_bad)

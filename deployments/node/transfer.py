@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -150,8 +150,15 @@ def _close(peer: Peer, socket: Path) -> None:
         subprocess.run(close, capture_output=True, timeout=CONNECT_SECONDS, check=False)
 
 
-def run_rsync(argv: Sequence[str], deadline: float, lock: int, names: Sequence[str] = ()) -> Pass:
-    """Run one pass; `deadline` is on time.monotonic(), `names` are the paths that it may name.
+def run_rsync(
+    argv: Sequence[str],
+    deadline: float,
+    lock: int,
+    names: Sequence[str] = (),
+    meanwhile: Callable[[], None] | None = None,
+) -> Pass:
+    """Run one pass; `deadline` is on time.monotonic(), `names` are the paths that it may name,
+    `meanwhile` is done while it runs.
 
     The child holds the store's lock with us, and `timeout` ends it even when we are killed.
     Raises Failed, with rsync's own words, on anything but "done" or "a file vanished meanwhile".
@@ -161,24 +168,33 @@ def run_rsync(argv: Sequence[str], deadline: float, lock: int, names: Sequence[s
     if left < 1:
         raise Failed("the deadline of this pull has passed")
     guarded = ("timeout", "-k", "10", f"{left:.0f}", *argv)
-    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as listed:
+    # Files, no pipes: nobody reads while something else is done.
+    with (
+        tempfile.TemporaryFile() as listed,
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+    ):
         listed.write(b"".join(os.fsencode(name) + b"\0" for name in names))
         listed.seek(0)
         child = subprocess.Popen(
             guarded,
             stdin=listed,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=errors,
             start_new_session=True,
             pass_fds=(lock,),
             env={**os.environ, "LC_ALL": "C"},
         )
         try:
-            output, _ = child.communicate(timeout=left + 15)
+            if meanwhile:
+                meanwhile()
+            child.wait(timeout=left + 15)
         except BaseException:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             raise
+        output.seek(0)
+        told = output.read().decode("utf-8", "replace")
         errors.seek(0)
         words = errors.read(100_000).decode("utf-8", "replace")
     code = child.returncode
@@ -188,7 +204,7 @@ def run_rsync(argv: Sequence[str], deadline: float, lock: int, names: Sequence[s
         kind = NotExported if is_not_exported(words) else Failed
         raise kind(explain(code, words))
     return replace(
-        parse_pass(output.decode("utf-8", "replace")),
+        parse_pass(told),
         vanished=code == 24,
         settled=SETTLED in words.splitlines(),
     )

@@ -14,9 +14,9 @@ from typing import Any
 from prefect.logging import disable_run_logger
 
 from deployments.demo.three import NODES, T440
-from tasks.backup import PRIMARY_TIER, publish_backup, pull_backup, stage, store_of
+from tasks.backup import PRIMARY_TIER, pull_backup, stage, store_of
 from tasks.remote.nodes import close_site, node
-from tests.bench.copies import RSYNC, Raw, seconds_of
+from tests.bench.copies import RSYNC, Raw, disconnect, seconds_of
 from tests.bench.original import machines, plain_ssh
 from tests.bench.progress import say
 from tests.bench.restic_and_borg import COMMANDS, Tool, is_here
@@ -38,16 +38,18 @@ class Ours:
 
     def __init__(self, ground: Ground) -> None:
         self.site, self.site_file = ground.site, ground.site_file
+        self.receiver = ground.three.nodes[RECEIVER]
 
     def back_up(self, kept: bool = False) -> tuple[float, float]:
-        """(seconds of the transfer, seconds of all steps); `kept`: over the last such one's
-        connection, as all sources of a run but the first.
+        """(seconds of the transfer, seconds of all steps), as of the only source of a run; `kept`:
+        over the last one's connection, as all sources of a run but the first.
         """
+        if not kept:
+            disconnect(self.receiver)
         begun = time.monotonic()
         staged = stage.fn(self.site, CONTAINER, self.site_file)
-        export = f"stage/{CONTAINER}"
-        pulled = pull_backup.fn(self.site, CONTAINER, T440, RECEIVER, export, staged, kept)
-        publish_backup.fn(self.site, CONTAINER, T440, RECEIVER, EPOCH, PRIMARY_TIER)
+        where = (T440, RECEIVER, f"stage/{CONTAINER}", staged)
+        pulled = pull_backup.fn(self.site, CONTAINER, *where, EPOCH, PRIMARY_TIER)
         return float(pulled["seconds"]), time.monotonic() - begun
 
     def restore(self, target: Path) -> float:

@@ -12,7 +12,7 @@ from prefect.logging import disable_run_logger
 
 from deployments.demo.machine import Machine
 from deployments.demo.three import NODES, T440
-from tasks.backup import PRIMARY_TIER, publish_backup, pull_backup, stage
+from tasks.backup import PRIMARY_TIER, pull_backup, stage
 from tasks.core.site import Site
 from tasks.memory import (
     apply_memory,
@@ -124,9 +124,17 @@ def back_up(ground: Ground) -> float:
     """The steps of one container's backup to the primary tier; returns the seconds of the pull."""
     site = ground.site
     staged = stage.fn(site, CONTAINER, ground.site_file)
-    pulled = pull_backup.fn(site, CONTAINER, T440, A, f"stage/{CONTAINER}", staged, kept=False)
-    publish_backup.fn(site, CONTAINER, T440, A, EPOCH, PRIMARY_TIER)
+    disconnect(ground.three.nodes[A])
+    where = (T440, A, f"stage/{CONTAINER}", staged)
+    pulled = pull_backup.fn(site, CONTAINER, *where, EPOCH, PRIMARY_TIER)
     return float(pulled["seconds"])
+
+
+def disconnect(receiver: Machine) -> None:
+    """End the connection that its last pull left: the next one makes its own, as an hour later."""
+    for socket in receiver.run.glob("kept-*"):
+        end = ("ssh", "-o", f"ControlPath={socket}", "-O", "exit", "peer")
+        subprocess.run(end, check=True, capture_output=True)
 
 
 def make_tree(folder: Path, files: int = FILES, size: int = FILE_BYTES) -> Path:

@@ -76,6 +76,18 @@ def test_it_is_not_taken_over_something_newer(serving: Ground, shrunk: str) -> N
     assert "Memory of pc-a is taken over again" in told
 
 
+def test_a_backup_that_is_refused_is_not_pulled_again_in_its_run(place: Ground) -> None:
+    source = place.three.sources["oc-core"]
+    for number in range(20):
+        (source / f"{number}.txt").write_text("one\n")
+    place.write_record(1, "pc-a")
+    assert run_state(backup_primary_tier, place.site_file).is_completed()
+    for file in source.rglob("*.txt"):
+        file.write_text("another\n")
+    assert "rewritten at once" in str(run_state(backup_primary_tier, place.site_file).message)
+    assert len(list_rejected(place.site)) == 1
+
+
 def test_a_backup_that_was_refused_is_accepted_too(place: Ground) -> None:
     source = place.three.sources["oc-core"]
     notes = source / "many-notes"

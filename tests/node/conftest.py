@@ -109,3 +109,12 @@ def quiet(synced: Pair) -> Iterator[Pair]:
     settle(a)
     sync(a, b)
     yield a, b
+
+
+@pytest.fixture
+def known(tiers: Tiers) -> Tiers:
+    """pc-a has published the very copy that T440 staged last: the files are other ones since
+    their folders were copied for this test."""
+    (tiers.source / "changing.txt").write_text("known\n")
+    tiers.to_a()
+    return tiers

@@ -215,10 +215,10 @@ def back_up(
 ) -> dict[str, Any]:
     """Pull an export of the container oc-core, with its manifest as the check, and publish it.
 
-    `staged`: what `store stage` answered.
+    `staged`: what `store stage` answered. Returns what was published.
     """
-    store = "backup/oc-core"
-    order = {"parts": {"": f"{export}/tree"}, "check": f"{export}/manifest.json"}
-    order |= as_told(staged) if staged else {}
-    node.call("store pull", store=store, peer=peer, **order)
-    return node.call("store publish", store=store, origin="t440", epoch=1, tier=tier)
+    order = {"store": "backup/oc-core", "peer": peer, "parts": {"": f"{export}/tree"}}
+    order |= {"check": f"{export}/manifest.json", **(as_told(staged) if staged else {})}
+    order["publish"] = {"origin": "t440", "epoch": 1, "tier": tier}
+    published: dict[str, Any] = node.call("store pull", **order)["published"]
+    return published

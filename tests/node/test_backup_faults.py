@@ -22,7 +22,7 @@ from tests.worker.wall_clock import WallClock, why_not
 
 from .killing import KILLS, below, end, kill, wait_for
 from .loopback import Node, Sshd, as_told
-from .tiers_ground import PUBLISH, PULL, STAGE, STORE, Tiers, all_whole, snapshots
+from .tiers_ground import PUBLISH, PULL, STAGE, STORE, TAKE, Tiers, all_whole, snapshots
 
 DAY = 86400
 MB = 1 << 20
@@ -89,8 +89,7 @@ def start(node: Node, verb: str, params: dict[str, Any]) -> subprocess.Popen[byt
 def test_killed_at_random_moments_no_verified_backup_is_lost(tiers: Tiers) -> None:
     steps = (
         ("stage", tiers.t440, "store stage", STAGE),
-        ("pull", tiers.a, "store pull", PULL),
-        ("publish", tiers.a, "store publish", PUBLISH),
+        ("pull", tiers.a, "store pull", TAKE),
     )
     hit: collections.Counter[str] = collections.Counter()
     takes, named = {}, 0
@@ -166,8 +165,7 @@ def test_a_clock_that_is_set_back_by_a_day_costs_no_backup(tiers: Tiers, tmp_pat
         (tiers.source / "changing.txt").write_text(f"clock {seconds}\n")
         for node, verb, params in (
             (tiers.t440, "store stage", STAGE),
-            (tiers.a, "store pull", PULL),
-            (tiers.a, "store publish", PUBLISH),
+            (tiers.a, "store pull", TAKE),
         ):
             told = run(node, verb, params, clock)
             assert "error" not in told, told

@@ -110,6 +110,8 @@ WRONG = {
     "an option as an export": {"parts": {"main": "-e/bin/sh"}},
     "a deadline of no time": {"deadline_seconds": 0},
     "a check with a space": {"check": "store/a b"},
+    "a publish of nobody": {"publish": {"epoch": 1, "tier": "primary"}},
+    "a publish that is no order": {"publish": True},
 }
 
 

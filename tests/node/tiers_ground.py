@@ -18,7 +18,9 @@ PULL: dict[str, Any] = {
     "parts": {"": "stage/oc-core/tree"},
     "check": "stage/oc-core/manifest.json",
 }
-PUBLISH: dict[str, Any] = {"store": STORE, "origin": "t440", "epoch": 1, "tier": "primary"}
+ORDER: dict[str, Any] = {"origin": "t440", "epoch": 1, "tier": "primary"}
+PUBLISH: dict[str, Any] = {"store": STORE, **ORDER}
+TAKE: dict[str, Any] = {**PULL, "publish": ORDER}
 ODD = os.fsdecode(b"-x\n'q\" \xff* $(id).txt")
 FILES = {"a.txt": "hello\n", "sub/b.txt": "second\n", f"sub/{ODD}": "odd name\n", "same.txt": "x\n"}
 
