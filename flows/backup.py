@@ -17,6 +17,7 @@ from tasks.backup import (
     DR_TIER,
     PRIMARY_TIER,
     choose_backup,
+    connecting,
     newest_backup,
     pull_backup,
     stage,
@@ -58,7 +59,8 @@ def backup_primary_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
         order = (site.watchdog.name, receiver, f"stage/{source}", staged)
         pull_backup(site, source, *order, epoch, PRIMARY_TIER)
 
-    return each_source(site, f"T440 to {receiver}", why, back_up)
+    with connecting(site, receiver, site.watchdog.name):
+        return each_source(site, f"T440 to {receiver}", why, back_up)
 
 
 @flow(name="backup-dr-tier")
@@ -87,7 +89,8 @@ def backup_dr_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
         export = f"store/{store_of(source)}/{chosen['id']}"
         pull_backup(site, source, primary, receiver, export, chosen, epoch, DR_TIER)
 
-    return each_source(site, f"{primary} to {receiver}", "", back_up)
+    with connecting(site, receiver, primary):
+        return each_source(site, f"{primary} to {receiver}", "", back_up)
 
 
 def tell_after(site: Site, source: str, why: str) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
-from tasks.core.errors import Refused
+from tasks.core.errors import DualJoeError, Refused
 from tasks.core.site import Site
 from tasks.deadline import check
 from tasks.progress import pull_progress
@@ -19,6 +23,7 @@ from tasks.remote.nodes import node
 
 PRIMARY_TIER = "primary"
 DR_TIER = "dr"
+CONNECT_SECONDS = 15.0
 STEP_SECONDS = 120.0
 DRILL_SECONDS = 3 * 3600.0
 
@@ -45,6 +50,25 @@ def stage(site: Site, source: str, site_file: Path) -> dict[str, Any]:
     if staged["after"]:
         get_run_logger().error("%s: its after command failed: %s", source, staged["after"])
     return staged
+
+
+@contextmanager
+def connecting(site: Site, receiver: str, peer: str) -> Iterator[None]:
+    """Meanwhile the receiver opens the connection over which it will pull: half of a small pull.
+
+    When it cannot, the pull tries again, and says why.
+    """
+
+    def connect() -> None:
+        with contextlib.suppress(DualJoeError):
+            node(site, receiver).call("peer connect", {"peer": peer}, seconds=CONNECT_SECONDS)
+
+    thread = threading.Thread(target=connect, name="connect", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:

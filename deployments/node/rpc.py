@@ -40,6 +40,7 @@ VERBS = {
     "memory restore": "memory_restore",
     "settings describe": "settings",
     "diagnose": "diagnose",
+    "peer connect": "connect",
     "store pull": "pull",
     "store fetch": "fetch",
     "store validate": "store",

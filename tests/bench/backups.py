@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from prefect.logging import disable_run_logger
 
 from deployments.demo.three import NODES, T440
-from tasks.backup import PRIMARY_TIER, pull_backup, stage, store_of
+from tasks.backup import PRIMARY_TIER, connecting, pull_backup, stage, store_of
 from tasks.remote.nodes import close_site, node
 from tests.bench.copies import RSYNC, Raw, disconnect, seconds_of
 from tests.bench.original import machines, plain_ssh
@@ -47,9 +47,11 @@ class Ours:
         if not kept:
             disconnect(self.receiver)
         begun = time.monotonic()
-        staged = stage.fn(self.site, CONTAINER, self.site_file)
-        where = (T440, RECEIVER, f"stage/{CONTAINER}", staged)
-        pulled = pull_backup.fn(self.site, CONTAINER, *where, EPOCH, PRIMARY_TIER)
+        ahead = nullcontext() if kept else connecting(self.site, RECEIVER, T440)
+        with ahead:
+            staged = stage.fn(self.site, CONTAINER, self.site_file)
+            where = (T440, RECEIVER, f"stage/{CONTAINER}", staged)
+            pulled = pull_backup.fn(self.site, CONTAINER, *where, EPOCH, PRIMARY_TIER)
         return float(pulled["seconds"]), time.monotonic() - begun
 
     def restore(self, target: Path) -> float:

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from deployments.demo.processes import wait_until
 from deployments.node import transfer
-from deployments.node.errors import Failed
+from deployments.node.errors import BadInput, Failed
 from deployments.node.shelf import lock, open_shelf
 
 from .killing import below
@@ -64,6 +65,26 @@ def test_the_next_sync_uses_it_and_one_for_a_move_does_not(pair: Pair, sshd: Ssh
     assert masters(b) == kept
     with lock(open_shelf(b.config, "memory"), 0):
         pass  # it does not hold the store
+
+
+def test_it_is_there_before_the_pull_that_uses_it(pair: Pair, sshd: Sshd) -> None:
+    a, b = pair
+    for _ in range(2):
+        b.call("peer connect", peer=a.name)
+        assert len(masters(b)) == 1
+        served = below(sshd.process.pid, "sshd")
+    sync(a, b, "one\n")
+    assert below(sshd.process.pid, "sshd") == served
+
+
+def test_a_peer_that_does_not_let_us_in_is_said(pair: Pair) -> None:
+    a, b = pair
+    b.peers[a.name] = replace(b.peers[a.name], port=1)
+    with pytest.raises(Failed, match=rf"{a.name} cannot be reached by ssh: .*refused"):
+        b.call("peer connect", peer=a.name)
+    with pytest.raises(BadInput, match="knows no peer pc-c"):
+        b.call("peer connect", peer="pc-c")
+    assert not masters(b)
 
 
 @pytest.mark.parametrize("what", ["its process is killed", "the peer's end is killed"])
