@@ -102,7 +102,8 @@ def pull_backup(
     connection. Raises Refused, when there is no room as well.
     """
     seconds = site.times.pull_limit_seconds
-    order = {
+    publish = {"origin": peer, "epoch": epoch, "tier": tier}
+    order: dict[str, Any] = {
         "store": store_of(source),
         "peer": peer,
         "parts": {"": f"{export}/tree"},
@@ -110,14 +111,17 @@ def pull_backup(
         "size": {key: told[key] for key in ("bytes", "files")},
         "kept": True,
         "deadline_seconds": seconds,
-        "publish": {"origin": peer, "epoch": epoch, "tier": tier},
+        "publish": publish,
     }
     if "state" in told:
         order["states"] = {"": told["state"]}
         order |= {key: told[key] for key in ("since", "touched", "gone")}
     with pull_progress(site, receiver, store_of(source), told["bytes"]):
         pulled = node(site, receiver).call("store pull", order, seconds=seconds + 2 * STEP_SECONDS)
-    published = pulled["published"]
+    published = pulled.get("published")
+    if published is None:  # in the middle of an update: an earlier version does each by itself
+        by_itself = {"store": order["store"], **publish}
+        published = node(site, receiver).call("store publish", by_itself, seconds=STEP_SECONDS)
     same = "unchanged since" if published["unchanged"] else "published as"
     get_run_logger().info("%s: %s", source, describe_pull(pulled))
     get_run_logger().info("%s: %s files, %s %s", source, published["files"], same, published["id"])

@@ -17,24 +17,29 @@ def link_tree(source: Path, target: Path) -> None:
     `target` is a folder that is empty, or holds a tree of links that was made so earlier: what is
     the same there already stays. No file is ever written: what differs is another link.
     """
-    wanted, found = inodes_of(source), inodes_of(target)
-    other = differing_inodes(wanted, found)
-    relink(
-        source,
-        target,
-        sorted(path.rstrip("/") for path in other if path in wanted),
-        outermost({path.rstrip("/") for path in other if path not in wanted}),
-    )
-    folders = [path for path in wanted if path.endswith("/")]
-    for folder in (*sorted(folders, reverse=True), ""):  # inner ones first: a link made changes it
+    pending, folders = [""], list[str]()
+    while pending:
+        folder = pending.pop()
+        folders.append(folder)
+        wanted, found = _entries(f"{source}/{folder}"), _entries(f"{target}/{folder}")
+        for name in [name for name in found if not _is_same(wanted.get(name), found[name])]:
+            make_writable(f"{target}/{folder}")
+            remove(found.pop(name).path)
+        for name, entry in wanted.items():
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(f"{folder}{name}/")
+            if name not in found:
+                make_writable(f"{target}/{folder}")
+                _make(entry, f"{target}/{folder}{name}")
+    for folder in reversed(folders):  # inner ones first: a link made changes the time
         copy_folder(f"{source}/{folder}", f"{target}/{folder}")
 
 
 def relink(source: Path, target: Path, touched: Sequence[str], gone: Iterable[str]) -> None:
     """Make of a tree of hard links one of links to `source`, which has these paths otherwise.
 
-    A folder comes before what is in it. The owners, modes and times of folders are left as they
-    are. A symlink is made anew: rsync sets the time of the one that is there.
+    `gone` is removed first; `touched` has a folder before what is in it. The owners, modes and
+    times of folders are left as they are.
     """
     take_away(target, gone)
     for path in touched:
@@ -143,3 +148,27 @@ def remove(path: str) -> None:
 def _entries(folder: str) -> dict[str, os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return {entry.name: entry for entry in entries}
+
+
+def _is_same(wanted: os.DirEntry[str] | None, found: os.DirEntry[str]) -> bool:
+    if wanted is None:
+        return False
+    if wanted.is_dir(follow_symlinks=False):
+        return found.is_dir(follow_symlinks=False)
+    if wanted.is_symlink():
+        return found.is_symlink() and _told(wanted) == _told(found)
+    return wanted.inode() == found.inode()
+
+
+def _told(link: os.DirEntry[str]) -> tuple[str, int]:
+    return os.readlink(link.path), link.stat(follow_symlinks=False).st_mtime_ns
+
+
+def _make(entry: os.DirEntry[str], path: str) -> None:
+    """A symlink is made anew: rsync sets the time of the one that is there."""
+    if entry.is_dir(follow_symlinks=False):
+        os.mkdir(path, 0o700)
+    elif entry.is_symlink():
+        copy_link(entry.path, path)
+    else:
+        os.link(entry.path, path)

@@ -31,6 +31,9 @@ TRANSFER, WHOLE = Goal(1.1), Goal(1.8)
 CONTAINER, RECEIVER = "oc-core", NODES[0]
 SECONDS = 3600.0
 EPOCH = 1
+# One that the transfer makes itself; that of the first source of a run, which is made while it is
+# staged; and that of the others.
+CONNECTIONS = OWN, AHEAD, KEPT = "own", "ahead", "kept"
 
 
 class Ours:
@@ -40,15 +43,12 @@ class Ours:
         self.site, self.site_file = ground.site, ground.site_file
         self.receiver = ground.three.nodes[RECEIVER]
 
-    def back_up(self, kept: bool = False) -> tuple[float, float]:
-        """(seconds of the transfer, seconds of all steps), as of the only source of a run; `kept`:
-        over the last one's connection, as all sources of a run but the first.
-        """
-        if not kept:
+    def back_up(self, over: str = AHEAD) -> tuple[float, float]:
+        """(seconds of the transfer, seconds of all steps), over one of CONNECTIONS."""
+        if over != KEPT:
             disconnect(self.receiver)
         begun = time.monotonic()
-        ahead = nullcontext() if kept else connecting(self.site, RECEIVER, T440)
-        with ahead:
+        with connecting(self.site, RECEIVER, T440) if over == AHEAD else nullcontext():
             staged = stage.fn(self.site, CONTAINER, self.site_file)
             where = (T440, RECEIVER, f"stage/{CONTAINER}", staged)
             pulled = pull_backup.fn(self.site, CONTAINER, *where, EPOCH, PRIMARY_TIER)
@@ -129,35 +129,34 @@ def change(folder: Path) -> None:
 def compare(raw: Raw, ours: Ours, tools: Sequence[Tool], times: int) -> tuple[Row, ...]:
     """The same 1 % for each of them; the first copy is not counted."""
     raw.copy()
-    ours.back_up(kept=True)
+    ours.back_up(KEPT)
     for tool in tools:
         tool.run("backup")
-    copies, alone, wholes = list[float](), list[float](), list[float]()
-    kept, kept_wholes = list[float](), list[float]()
+    copies = list[float]()
+    transfers, wholes = ({over: list[float]() for over in CONNECTIONS} for _ in range(2))
     theirs: dict[str, list[float]] = {tool.name: [] for tool in tools}
     for number in range(times):
         say(f"backups {number + 1} of {times}: 1 % changed")
-        change(raw.source / "tree")
-        copies.append(seconds_of(raw.copy))
-        transfer, whole = ours.back_up()
-        alone.append(transfer)
-        wholes.append(whole)
-        for tool in tools:
-            theirs[tool.name].append(tool.run("backup"))
-        change(raw.source / "tree")
-        transfer, whole = ours.back_up(kept=True)
-        kept.append(transfer)
-        kept_wholes.append(whole)
+        for over in CONNECTIONS:
+            change(raw.source / "tree")  # and each of them sees this one change alone
+            copies.append(seconds_of(raw.copy))
+            transfer, whole = ours.back_up(over)
+            transfers[over].append(transfer)
+            wholes[over].append(whole)
+            for tool in tools:
+                theirs[tool.name].append(tool.run("backup"))
+
+    def row(name: str, found: dict[str, list[float]], over: str, goal: Goal) -> tuple[Row, Row]:
+        share = ratios(found[over], copies)
+        return Row(name, tuple(found[over])), Row("- as a share of raw rsync's", share, "%", goal)
+
+    others = "over the connection of the source before"
     return (
         Row(f"raw `{RSYNC}`, a connection of its own", tuple(copies)),
-        Row("the transfer alone, a connection of its own", tuple(alone)),
-        Row("- as a share of raw rsync's", ratios(alone, copies), "%", TRANSFER),
-        Row("the transfer alone, over the connection of the source before", tuple(kept)),
-        Row("- as a share of raw rsync's", ratios(kept, copies), "%", TRANSFER),
-        Row("staged, transferred, hashed and published", tuple(wholes)),
-        Row("- as a share of raw rsync's", ratios(wholes, copies), "%", WHOLE),
-        Row("the same, over the connection of the source before", tuple(kept_wholes)),
-        Row("- as a share of raw rsync's", ratios(kept_wholes, copies), "%", WHOLE),
+        *row("the transfer alone, a connection of its own", transfers, OWN, TRANSFER),
+        *row(f"the transfer alone, {others}", transfers, KEPT, TRANSFER),
+        *row("connected, staged, transferred, hashed and published", wholes, AHEAD, WHOLE),
+        *row(f"the same, {others}", wholes, KEPT, WHOLE),
         *(Row(f"{name}, to a local folder", tuple(found)) for name, found in theirs.items()),
     )
 

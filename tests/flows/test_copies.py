@@ -148,6 +148,32 @@ def test_the_two_tiers_and_a_restore_by_cp(place: Ground, tmp_path: Path) -> Non
     assert (own / "node.json").is_file()
 
 
+# As an earlier version: a verb that it does not know is refused, such a parameter is not seen.
+EARLIER = """\
+import json, os, subprocess, sys
+asked = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+if asked == "peer connect":
+    print(json.dumps({"error": "bad-input", "message": "unknown verb"}))
+    raise SystemExit(2)
+data = sys.stdin.buffer.read()
+if asked == "store pull":
+    params = json.loads(data)
+    params.pop("publish", None)
+    data = json.dumps(params).encode()
+argv = (sys.executable, "-IS", __file__ + ".now", *sys.argv[1:])
+raise SystemExit(subprocess.run(argv, input=data).returncode)
+"""
+
+
+def test_a_receiver_of_an_earlier_version_backs_up_all_the_same(place: Ground) -> None:
+    joe = place.three.joe("pc-a")
+    joe.rename(f"{joe}.now")
+    joe.write_text(EARLIER)
+    for _ in range(2):
+        assert run_state(backup_primary_tier, place.site_file).is_completed()
+    assert len(snapshots(place, "pc-a", "backup/oc-core")) == 1
+
+
 def test_a_second_backup_is_hard_linked_to_the_first(place: Ground) -> None:
     run_state(backup_primary_tier, place.site_file)
     source = place.three.sources["oc-core"]
