@@ -98,14 +98,14 @@ def test_killed_at_random_moments_no_verified_backup_is_lost(tiers: Tiers) -> No
         assert start(node, verb, params).wait(60) == 0
         takes[step] = time.monotonic() - began
     for seed in itertools.count():
-        if seed >= KILLS and min(hit[step] for step, *_ in steps) > 0:
+        if hit.total() >= KILLS and min(hit[step] for step, *_ in steps) > 0:
             break
-        assert seed < 5 * KILLS, f"most come too late: {dict(hit)}"
+        assert seed < 8 * KILLS, f"most come too late: {dict(hit)}"
         chance = random.Random(seed)
         (tiers.source / "changing.txt").write_text(
             f"seed {seed}\n" + "x" * chance.randint(MB * 2 // 3, MB)
         )
-        aim, told = seed % len(steps), dict[str, Any]()
+        aim, told = seed % (len(steps) + 1), dict[str, Any]()  # every third run is not killed
         for number, (step, node, verb, params) in enumerate(steps):
             if number < aim:
                 answer = node.rpc(verb, **params, **told)
@@ -121,7 +121,7 @@ def test_killed_at_random_moments_no_verified_backup_is_lost(tiers: Tiers) -> No
             break
         assert all_whole(tiers.a)
         assert len(snapshots(tiers.a)) >= 3, "the newest of an hour, and never fewer"
-        if chance.random() < 0.5:  # after a whole run the next pull is one of a change alone
+        if chance.random() < 0.7:  # after a whole run the next pull is one of a change alone
             tiers.to_a()
     tiers.to_a()
     tiers.to_b()

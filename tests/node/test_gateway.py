@@ -12,6 +12,8 @@ import pytest
 
 from deployments.demo.processes import wait_until
 from tasks.core.state import Health
+from tasks.remote.http import get
+from tasks.remote.nodes import node
 from tests.site_machines import Ground, ground
 
 
@@ -101,6 +103,9 @@ def test_a_gateway_that_does_not_end_by_sigterm_is_killed_and_proven(
     place: Ground, fault: str
 ) -> None:
     start(place)
+    at, port = node(place.site, "pc-a"), place.site.nodes["pc-a"].gateway_port
+    # Live is not started yet: until then nothing of it runs that a stop would wait for.
+    wait_until(lambda: get(at, port, "/startupz", 2).status == 200, 20, "it has started")
     place.fault("pc-a", fault)
     if fault == "hang":
         place.await_health("pc-a", Health.TIMEOUT)
