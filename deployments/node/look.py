@@ -1,7 +1,7 @@
 """How a tree is at one moment: a line of each file that any write to it changes.
 
 find(1) walks it: in Python that takes three times as long, which is most of an hourly run in which
-little has changed. The lines are kept as they are, and compared as text.
+little has changed. What it wrote is kept as it is, and compared as text.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ FOLDER, FILE, LINK = "d", "f", "l"
 # Path from the tree, then kind, names, device, inode, size, mtime, ctime, mode, owner and group.
 _FORMAT = r"%P\0%y %n %D %i %s %T@ %C@ %m %U %G\0"
 _FOLDERS = r"%P/\0d\0"
+_TOP = b"/\0d\0"
 _VANISHED = ": No such file or directory"
 
 
@@ -32,8 +33,9 @@ class Seen(NamedTuple):
     others: list[str]
 
 
-def look(tree: Path, meanwhile: Callable[[], None] = lambda: None) -> Seen:
-    """All that is below a tree; `meanwhile` is done while find walks it.
+def look(tree: Path, meanwhile: Callable[[], None] = lambda: None) -> bytes:
+    """All that is below a tree, as find writes it: the same bytes are the same tree, but for what
+    `look_at` tells of its folders. `meanwhile` is done while find walks.
 
     Raises Failed when it is gone, or some of it may not be read.
     """
@@ -55,14 +57,21 @@ def look(tree: Path, meanwhile: Callable[[], None] = lambda: None) -> Seen:
             raise
         told.seek(0)
         errors.seek(0)
-        lines = _split(told.read())
+        written = told.read()
         words = errors.read().decode("utf-8", "replace").splitlines()
     if wrong := [line for line in words if not line.endswith(_VANISHED)]:
         raise Failed(f"{tree} cannot be read: {'; '.join(wrong[:3])}"[:600])
     if find.returncode and not words:
         raise Failed(f"{tree} cannot be read: find ended with code {find.returncode}")
-    if "/" not in lines:  # unmounted a moment ago: that is no empty tree
+    if not written.startswith(_TOP):  # unmounted a moment ago: that is no empty tree
         raise Failed(f"{tree} is gone")
+    return written
+
+
+def make_out(written: bytes) -> Seen:
+    """What find wrote."""
+    words = os.fsdecode(written).split("\0")
+    lines = dict(zip(words[0::2], words[1::2], strict=False))
     folders = [path for path, line in lines.items() if line == FOLDER]
     others = [path for path, line in lines.items() if line[0] not in (FOLDER, FILE, LINK)]
     for path in (*folders, *others):
@@ -78,24 +87,6 @@ def look_at(root: Path, folders: Iterable[str]) -> dict[str, Any]:
             status = os.lstat(root / folder)
             found[folder] = [status.st_mode, status.st_mtime_ns, status.st_uid, status.st_gid]
     return found
-
-
-def write_lines(file: Path, lines: Mapping[str, str]) -> None:
-    """Keep them for the next look, as find writes them."""
-    file.write_bytes(os.fsencode("".join(f"{path}\0{line}\0" for path, line in lines.items())))
-
-
-def read_lines(file: Path) -> dict[str, str]:
-    """What was kept, {} when it is not there."""
-    try:
-        return _split(file.read_bytes())
-    except FileNotFoundError:
-        return {}
-
-
-def _split(written: bytes) -> dict[str, str]:
-    words = os.fsdecode(written).split("\0")
-    return dict(zip(words[0::2], words[1::2], strict=False))
 
 
 def state_in(line: str) -> list[int]:

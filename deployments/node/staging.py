@@ -12,25 +12,14 @@ from .delta import compare_folders, make_delta, read_delta
 from .durable import write_json
 from .generations import MEMO, last_copy, new_copy, read_memo, swap_in, write_files
 from .linked import make_writable, outermost, remove
-from .look import (
-    FILE,
-    LINK,
-    has_names,
-    inode_in,
-    look,
-    look_at,
-    read_lines,
-    state_in,
-    write_lines,
-)
+from .look import FILE, LINK, has_names, inode_in, look, look_at, make_out, state_in
 from .manifest import MANIFEST, Entry, Files, hash_file, make_entry, size_of
 from .plain_copy import copy_folder, copy_link, copy_owner, copy_plain
 from .shelf import read_json
 from .sqlite_copy import copy_database, database_state, is_database, plain_state
 
 MOST_SKIPPED = 1000
-# Of each copy, beside its manifest: the lines of its files as they were looked at (look.py), and
-# what else the next run must know.
+# Beside the manifest of each copy: its source as it was looked at (look.py).
 LOOK = "look"
 
 
@@ -42,13 +31,16 @@ class Staging:
 
     def _begin(self, last: Path | None) -> None:
         """What is known of the last copy; without one nothing is known of the source."""
-        self.memo = read_memo(last)
-        self.last = last if self.memo else None
-        self.known = read_lines(self.last / LOOK) if self.last else {}
-        self.old: Files = read_json(self.last / MANIFEST).get("files", {}) if self.last else {}
+        memo, self.seen = read_memo(last), b""
+        with contextlib.suppress(FileNotFoundError):
+            if last and "unsure" in memo:  # an earlier version did not write it
+                self.seen = (last / LOOK).read_bytes()
+        self.last, self.memo = (last, memo) if self.seen else (None, {})
         self.old_databases: dict[str, Any] = self.memo.get("databases", {})
         self.old_staged: dict[str, Any] = self.memo.get("staged", {})
         self.delta = read_delta(self.memo)
+        self.old: Files = {}
+        self.known: Mapping[str, str] = {}
         self.lines: dict[str, str] = {}
         self.databases: dict[str, Any] = {}
         # Of files with more than one name: what was copied, and the first name of each.
@@ -62,17 +54,34 @@ class Staging:
         """Copy what changed beside what did not, and swap."""
         last = last_copy(self.home)
         seen = look(self.source, lambda: self._begin(last))
-        self.skipped, folders = seen.others, look_at(self.source, seen.folders)
-        left = self._keep(seen.lines)
-        if self._is_same(folders, left):
+        same = self.memo.get("folders") or {}  # with their modes, times and owners
+        if seen == self.seen and same and look_at(self.source, same) == same:
+            self.skipped, self.found = self.memo["skipped"], set(self.old_databases)
             return self._result()
+        there = make_out(seen)
+        self.skipped, folders = there.others[:MOST_SKIPPED], there.folders
+        if self.last:
+            lines, unsure = make_out(self.seen).lines, set(self.memo["unsure"])
+            self.known = {path: line for path, line in lines.items() if path not in unsure}
+        left = self._keep(there.lines)
+        gone = len(self.known) - len(self.lines) + len(self.old_databases) - len(self.databases)
+        if self.last and not left and not gone and look_at(self.source, folders) == same:
+            self._remember(self.last, seen, there.lines)  # what is beside a database may be other
+            return self._result()
+        self.old = read_json(self.last / MANIFEST).get("files", {}) if self.last else {}
         if not self.old or not {*self.lines, *self.databases} <= self.old.keys():
             self._begin(None)
-            left = self._keep(seen.lines)
+            left = self._keep(there.lines)
+        self._copy(folders, left)
+        self._finish(folders)
+        self._remember(self.tree.parent, seen, there.lines)
+        swap_in(self.home, self.tree.parent)
+        return self._result()
+
+    def _copy(self, folders: Collection[str], left: Mapping[str, str]) -> None:
+        """Make the new copy: what is left anew, all else as in the last one."""
         leaving = self.old.keys() - self.lines.keys() - self.databases.keys()
-        self.files = dict(self.old)
-        for path in leaving:
-            del self.files[path]
+        self.files = {path: one for path, one in self.old.items() if path not in leaving}
         self.tree = new_copy(self.home, self.last, self.delta) / "tree"
         self._make_room(folders, {*leaving, *left})
         self._take_all(left)
@@ -81,8 +90,10 @@ class Staging:
         for folder in sorted(folders, reverse=True):  # last: writing into one changes its time
             with contextlib.suppress(FileNotFoundError):  # vanished meanwhile
                 copy_folder(self.source / folder, self.tree / folder)
-        self._finish(folders, left, gone)
-        return self._result()
+        self.staged = look_at(self.tree, folders)
+        others, away = compare_folders(self.old_staged, self.staged)
+        touched = others.union(path for path in left if path in self.files)
+        self.delta = make_delta(self._since(left), touched, outermost({*away, *gone}))
 
     def _keep(self, lines: Mapping[str, str]) -> dict[str, str]:
         """Of what is there keep what has not changed; returns the lines of the rest, sorted.
@@ -105,11 +116,6 @@ class Staging:
         self.lines = {path: line for path, line in lines.items() if path not in away}
         return {path: lines[path] for path in sorted(left) if path not in sides}
 
-    def _is_same(self, folders: Mapping[str, Any], left: Collection[str]) -> bool:
-        """Whether nothing changed since the last copy, which is then good for this run too."""
-        gone = len(self.known) - len(self.lines) + len(self.old_databases) - len(self.databases)
-        return folders == self.memo.get("folders") and not left and not gone
-
     def _take_all(self, left: Mapping[str, str]) -> None:
         if any(map(has_names, left.values())):
             for path, line in self.lines.items():
@@ -124,29 +130,25 @@ class Staging:
             else:
                 self._take_file(path, line)
 
-    def _finish(
-        self, folders: Collection[str], left: Mapping[str, str], gone: Collection[str]
-    ) -> None:
-        """Write down what was copied, and swap."""
-        staged = look_at(self.tree, folders)
-        others, away = compare_folders(self.old_staged, staged)
-        touched = others.union(path for path in left if path in self.files)
-        self.delta = make_delta(self._since(left), touched, outermost({*away, *gone}))
+    def _finish(self, folders: Collection[str]) -> None:
+        """Write the manifest, and what the next run must know of the copy."""
         good = not self.held and not self.bad
-        made = self.tree.parent
-        write_lines(made / LOOK, self.lines)
         self.memo = {
-            "manifest": write_files(made, self.files, self.delta.state),
+            "manifest": write_files(self.tree.parent, self.files, self.delta.state),
             "databases": self.databases,
             # Only now: opening a database touched its folder.
             "folders": look_at(self.source, folders) if good else None,
-            "staged": staged,
+            "staged": self.staged,
             "files": len(self.files),
             "bytes": size_of(self.files),
             **self.delta.told(),
         }
-        write_json(made / MEMO, self.memo)
-        swap_in(self.home, made)
+
+    def _remember(self, copy: Path, seen: bytes, lines: Collection[str]) -> None:
+        """Write down beside a copy how its source was seen; `unsure` is what is not copied so."""
+        self.memo |= {"skipped": self.skipped, "unsure": sorted({*lines} - self.lines.keys())}
+        (copy / LOOK).write_bytes(seen)
+        write_json(copy / MEMO, self.memo)
 
     def _since(self, left: Mapping[str, str]) -> str:
         """The copy that the new one changes; none when that cannot be told by paths.
@@ -163,7 +165,7 @@ class Staging:
             "databases": len(self.found),
             "held": self.held,
             "bad": self.bad,
-            "skipped": self.skipped[:MOST_SKIPPED],
+            "skipped": self.skipped,
             **self.delta.told(),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -139,11 +140,14 @@ def compare(raw: Raw, ours: Ours, tools: Sequence[Tool], times: int) -> tuple[Ro
         say(f"backups {number + 1} of {times}: 1 % changed")
         for over in CONNECTIONS:
             change(raw.source / "tree")  # and each of them sees this one change alone
+            os.sync()  # what the one before wrote is not for the next one to wait for
             copies.append(seconds_of(raw.copy))
+            os.sync()
             transfer, whole = ours.back_up(over)
             transfers[over].append(transfer)
             wholes[over].append(whole)
             for tool in tools:
+                os.sync()
                 theirs[tool.name].append(tool.run("backup"))
 
     def row(name: str, found: dict[str, list[float]], over: str, goal: Goal) -> tuple[Row, Row]:

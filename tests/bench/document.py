@@ -32,7 +32,8 @@ the runs that it names.
 - **restic and borg**, from Debian, work on a folder of the same disk: neither goes over ssh, and
   both keep what only they can read. Where one is not installed it has no row.
 - **Copies** go over ssh on loopback. Ours also validate, hash, publish and apply what came; the raw
-  rsync overwrites its target in place.
+  rsync overwrites its target in place. Before each backup what the others wrote is on disk: ours
+  waits until its own is, and would wait for theirs.
 """
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -94,9 +95,25 @@ def test_an_unchanged_source_is_not_copied_at_all(t440: Node, source: Path) -> N
     assert (staged(t440) / "tree/empty/new").is_dir()
 
 
-def test_a_copy_whose_manifest_is_ruined_is_made_anew(t440: Node, source: Path) -> None:
+def of_an_earlier_version(copy: Path) -> None:
+    memo = json.loads((copy / "memo.json").read_text())
+    del memo["unsure"]
+    (copy / "memo.json").write_text(json.dumps(memo))
+
+
+RUINED: dict[str, Callable[[Path], object]] = {
+    "its manifest is ruined": lambda copy: (copy / "manifest.json").write_text("{"),
+    "its memo is ruined": lambda copy: (copy / "memo.json").write_text("{"),
+    "its look is gone": lambda copy: (copy / "look").unlink(),
+    "its look is cut off": lambda copy: os.truncate(copy / "look", 150),
+    "it is of an earlier version": of_an_earlier_version,
+}
+
+
+@pytest.mark.parametrize("ruin", RUINED.values(), ids=RUINED)
+def test_a_copy_is_made_anew_when(t440: Node, source: Path, ruin: Callable[[Path], object]) -> None:
     t440.call("store stage", source="oc-core")
-    (staged(t440) / "manifest.json").write_text("{")
+    ruin(staged(t440))
     (source / "a.txt").unlink()
     t440.call("store stage", source="oc-core")
     assert not (staged(t440) / "tree/a.txt").exists()
