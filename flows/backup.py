@@ -51,15 +51,15 @@ def backup_primary_tier(site_file: Path = DEFAULT_SITE) -> State[Any]:
     if not receiver:
         rename_run(f"Skipped: {why}")
         return Failed(message=f"no copy was made: {why}")
-    epoch = read_record(site).epoch
+    epoch, watchdog = read_record(site).epoch, site.watchdog.name
 
     def back_up(source: str) -> None:
         staged = stage(site, source, site_file)
         tell_after(site, source, staged["after"])
-        order = (site.watchdog.name, receiver, f"stage/{source}", staged)
-        pull_backup(site, source, *order, epoch, PRIMARY_TIER)
+        export = f"stage/{source}"
+        pull_backup(site, source, watchdog, receiver, export, staged, epoch, PRIMARY_TIER)
 
-    with connecting(site, receiver, site.watchdog.name):
+    with connecting(site, receiver, watchdog):
         return each_source(site, f"T440 to {receiver}", why, back_up)
 
 

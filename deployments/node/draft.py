@@ -180,10 +180,9 @@ class Draft:
 
     def _can_hold(self, path: str) -> bool:
         """Whether the last good version has not rotted meanwhile."""
+        was = identity(self.base["files"].get(path))
         try:
-            return hash_file(base_tree(self.shelf, self.parent) / path) == identity(
-                self.base["files"].get(path)
-            )
+            return hash_file(base_tree(self.shelf, self.parent) / path) == was
         except OSError:
             return False
 

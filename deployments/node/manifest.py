@@ -113,9 +113,7 @@ def size_of(files: Mapping[str, Entry]) -> int:
 
 def differing(files: Mapping[str, Entry], others: Mapping[str, Entry]) -> list[str]:
     """Paths whose content is not the same in both, sorted."""
-    both = ((path, entry, others.get(path)) for path, entry in files.items())
-    # One and the same object need not be compared.
-    other = [path for path, one, two in both if one is not two and one != two]
+    other = [path for path, entry in files.items() if entry != others.get(path)]
     other += others.keys() - files.keys()
     return sorted(path for path in other if identity(files.get(path)) != identity(others.get(path)))
 

@@ -63,6 +63,14 @@ def mapping(params: dict[str, Any], key: str) -> dict[str, str]:
     return value
 
 
+def optional_object(params: dict[str, Any], key: str, what: str) -> dict[str, Any] | None:
+    """An object, or None when it is absent or null; `what` says what is in it."""
+    value = params.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise BadInput(f'"{key}" must be {what}')
+    return value
+
+
 def integer(params: dict[str, Any], key: str) -> int:
     """A whole number that is not negative."""
     value = params.get(key)

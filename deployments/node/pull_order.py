@@ -111,22 +111,14 @@ def _state(told: str, export: str, patterns: Sequence[str]) -> str:
 
 
 def _publish(params: dict[str, Any]) -> Order | None:
-    told = params.get("publish")
-    if told is None:
-        return None
-    if not isinstance(told, dict):
-        raise BadInput('"publish" must be {"origin", "epoch", "tier"}')
-    return read_publish_order(told)
+    told = p.optional_object(params, "publish", '{"origin", "epoch", "tier"}')
+    return None if told is None else read_publish_order(told)
 
 
 def _size(params: dict[str, Any]) -> Size | None:
     """The source's size, if it was told."""
-    told = params.get("size")
-    if told is None:
-        return None
-    if not isinstance(told, dict):
-        raise BadInput('"size" must be {"bytes", "files"}')
-    return Size(p.integer(told, "bytes"), p.integer(told, "files"))
+    told = p.optional_object(params, "size", '{"bytes", "files"}')
+    return None if told is None else Size(p.integer(told, "bytes"), p.integer(told, "files"))
 
 
 def _parts(params: dict[str, Any]) -> dict[str, str]:
